@@ -13,6 +13,7 @@ from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.calls import call_function
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.iteration import elements
+from qlint.readers.python.keys import key_of
 from qlint.readers.python.machine import Machine, code, raise_error, trace, unknown
 from qlint.readers.python.values import (
     Const,
@@ -158,7 +159,7 @@ def _set_item(
     if isinstance(holder, Sequence):
         _assign_element(machine, holder, index, value)
         return
-    key = operators.key_of(index)
+    key = key_of(index)
     if key is not None:
         machine.journal.write(holder.slots, key, value)
     elif isinstance(holder, Mapping):
@@ -252,7 +253,7 @@ def _delete_item(machine: Machine, target: cst.Subscript, frame: Frame) -> None:
             raise_error(machine, frame, "IndexError", "an index that does not exist")
         _change(machine, holder, index, operator.delitem)
     elif holder is not None:
-        key = operators.key_of(index)
+        key = key_of(index)
         if key is None:
             return
         if isinstance(holder, Mapping) and holder.rest is None and holder.slots.get(key) is None:

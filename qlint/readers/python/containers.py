@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qlint.readers.python import operators
+from qlint.readers.python import comparisons, operators
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.iteration import elements
+from qlint.readers.python.keys import key_of, value_of_key
 from qlint.readers.python.machine import Machine, raise_error, trace, unknown
 from qlint.readers.python.values import (
     Const,
@@ -180,7 +181,7 @@ def call_on_sequence(machine: Machine, receiver: Ref, target: Sequence, call: Ca
     if method in ("pop", "sort", "reverse"):
         return _reorder(machine, target, call)
     if method in ("index", "count") and argument is not None and target.values is not None:
-        verdicts = [operators.equals(value, argument) for value in target.values]
+        verdicts = [comparisons.equals(value, argument) for value in target.values]
         made = trace(call.frame, call.node, "compute", None, receiver.trace, argument.trace)
         if method == "count" and None not in verdicts:
             return Const(verdicts.count(True), made)
@@ -208,7 +209,7 @@ def _remove(machine: Machine, target: Sequence, argument: Value) -> None:
             return items
         values = list(items.values)
         for position, value in enumerate(values):
-            equal = operators.equals(value, argument)
+            equal = comparisons.equals(value, argument)
             if equal is None:
                 return _lost(value)
             if equal:
@@ -306,12 +307,11 @@ def call_on_mapping(machine: Machine, receiver: Ref, target: Mapping, call: Call
 
 def _view(target: Mapping, method: str) -> tuple[Value, ...]:
     if method == "keys":
-        return tuple(operators.value_of_key(key) for key, _ in target.entries())
+        return tuple(value_of_key(key) for key, _ in target.entries())
     if method == "values":
         return tuple(value for _, value in target.entries())
     return tuple(
-        Ref(Sequence((operators.value_of_key(key), value), "tuple"))
-        for key, value in target.entries()
+        Ref(Sequence((value_of_key(key), value), "tuple")) for key, value in target.entries()
     )
 
 
@@ -320,7 +320,7 @@ def _get(machine: Machine, target: Mapping, call: Call) -> Value:
     default = given[1] if len(given) > 1 else call.arguments.get("default") or Const(None)
     results: list[Option] = []
     for option in alternatives(given[0]):
-        key = operators.key_of(option.value)
+        key = key_of(option.value)
         if key is None:
             return unknown(call.frame, call.node, "a key that is not known", option.value)
         found = target.slots.get(key)

@@ -9,7 +9,7 @@ from typing import Any
 
 import libcst as cst
 
-from qlint.readers.python import operators
+from qlint.readers.python import comparisons, operators, subscripts
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.attributes import get_attribute
 from qlint.readers.python.calls import call_value
@@ -17,6 +17,7 @@ from qlint.readers.python.conditions import Condition, condition_of, names_in, n
 from qlint.readers.python.flags import consult
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.iteration import elements
+from qlint.readers.python.keys import key_of
 from qlint.readers.python.machine import Machine, Raised, code, trace, unknown
 from qlint.readers.python.names import lookup
 from qlint.readers.python.source import Trace
@@ -167,7 +168,7 @@ def _dict(machine: Machine, node: cst.Dict, frame: Frame) -> Value:
             operators.merge(machine, target, value)
             continue
         assert isinstance(element, cst.DictElement)
-        key = operators.key_of(evaluate(machine, element.key, frame))
+        key = key_of(evaluate(machine, element.key, frame))
         if key is None:
             target.meta.data["rest"] = unknown(frame, element.key, "a key that is not known")
         else:
@@ -201,7 +202,7 @@ def _comprehension(machine: Machine, node: Any, frame: Frame) -> Value:
     if is_dict:
         target = Mapping()
         for key, value in produced:
-            known = operators.key_of(key) if key is not None else None
+            known = key_of(key) if key is not None else None
             if known is None:
                 target.meta.data["rest"] = unknown(frame, node, "a key that is not known")
             else:
@@ -335,7 +336,7 @@ def _comparison(machine: Machine, node: cst.Comparison, frame: Frame) -> Value:
     result: Value = Const(True)
     for comparison in node.comparisons:
         right = evaluate(machine, comparison.comparator, frame)
-        result = operators.compare(comparison.operator, left, right, frame, node)
+        result = comparisons.compare(comparison.operator, left, right, frame, node)
         verdict = operators.truth(result)
         if verdict is False:
             return result
@@ -419,10 +420,10 @@ def _subscript(machine: Machine, node: cst.Subscript, frame: Frame) -> Value:
         ]
         if part.upper is not None:
             note_cut(machine, part.upper, bounds[1], frame)
-        return operators.slice_of(value, bounds, frame, node)
+        return subscripts.slice_of(value, bounds, frame, node)
     assert isinstance(part, cst.Index)
     index = evaluate(machine, part.value, frame)
-    return operators.item(machine, value, index, frame, node)
+    return subscripts.item(machine, value, index, frame, node)
 
 
 def _call(machine: Machine, node: cst.Call, frame: Frame) -> Value:

@@ -33,7 +33,7 @@ def elements(machine: Machine, value: Value) -> list[Value] | None:
         return list(target.values) if target.values is not None else None
     if isinstance(target, Mapping):
         from qlint.readers.python.containers import sparse
-        from qlint.readers.python.operators import value_of_key
+        from qlint.readers.python.keys import value_of_key
 
         if target.rest is not None or sparse(target) is not None:
             return None

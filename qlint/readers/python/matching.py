@@ -6,7 +6,7 @@ from functools import partial
 
 import libcst as cst
 
-from qlint.readers.python import operators
+from qlint.readers.python import comparisons, operators, subscripts
 from qlint.readers.python.blocks import run_block, statement
 from qlint.readers.python.expressions import evaluate
 from qlint.readers.python.frames import Frame
@@ -78,9 +78,9 @@ def _matches(
     if isinstance(pattern, cst.MatchValue | cst.MatchSingleton):
         wanted = evaluate(machine, pattern.value, frame)
         if isinstance(subject, OneOf):
-            verdicts = {operators.equals(option.value, wanted) for option in subject.options}
+            verdicts = {comparisons.equals(option.value, wanted) for option in subject.options}
             return verdicts.pop() if len(verdicts) == 1 else None
-        return operators.equals(subject, wanted)
+        return comparisons.equals(subject, wanted)
     if isinstance(pattern, cst.MatchAs):
         verdict: bool | None = True
         if pattern.pattern is not None:
@@ -158,10 +158,10 @@ def _mapping(
     verdicts: list[bool | None] = []
     for part in pattern.elements:
         key = evaluate(machine, part.key, frame)
-        there = operators.contains(subject, key)
+        there = comparisons.contains(subject, key)
         verdicts.append(there)
         if there is not False:
-            value = operators.item(machine, subject, key, frame, part.key)
+            value = subscripts.item(machine, subject, key, frame, part.key)
             verdicts.append(_matches(machine, part.pattern, value, captured, frame))
     if pattern.rest is not None:
         captured[pattern.rest.value] = unknown(frame, pattern, "the rest of a dict")

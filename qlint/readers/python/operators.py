@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from qlint.readers.python.comparisons import contains
 from qlint.readers.python.frames import Frame
-from qlint.readers.python.machine import Machine, raise_error, trace, unknown
+from qlint.readers.python.keys import MAX_DEPTH, key_of, value_of_key
+from qlint.readers.python.machine import Machine, trace, unknown
 from qlint.readers.python.names import is_library
 from qlint.readers.python.values import (
     Bound,
@@ -24,7 +26,6 @@ from qlint.readers.python.values import (
     Items,
     Library,
     Mapping,
-    Missing,
     ModuleValue,
     OneOf,
     Option,
@@ -41,10 +42,6 @@ from qlint.readers.python.values import (
 if TYPE_CHECKING:
     from qlint.readers.python.source import Trace
 
-NONE_KEY = object()
-"""The key that stands for None in a dict: None itself means that there is none."""
-
-MAX_DEPTH = 12
 MAX_TEXT = 10_000
 MAX_ITEMS = 2_000
 MAX_BITS = 512
@@ -110,29 +107,6 @@ def negate(value: Value, frame: Frame, node: cst.CSTNode) -> Value:
             return lift(lambda option: negate(option, frame, node), value)
         return unknown(frame, node, "the negation of what is not known", value)
     return Const(not verdict, trace(frame, node, "compute", None, value.trace))
-
-
-def key_of(value: Value) -> Hashable:
-    """The key a known value stands for in a dict, else None. None itself cannot be a key here."""
-    if isinstance(value, Const):
-        return value.value if value.value is not None else NONE_KEY
-    if isinstance(value, Library):
-        return value.name
-    if isinstance(value, Ref):
-        if isinstance(value.target, Sequence) and value.target.kind == "tuple":
-            parts = [key_of(part) for part in value.target.values or (Unknown(""),)]
-            return None if None in parts else tuple(parts)
-        return id(value.target)
-    return None
-
-
-def value_of_key(key: Hashable) -> Value:
-    """The value that stands for a key."""
-    if key is NONE_KEY:
-        return Const(None)
-    if isinstance(key, tuple):
-        return Ref(Sequence(tuple(map(value_of_key, key)), "tuple"))
-    return Const(key)
 
 
 def shown(value: Value, depth: int = 0) -> tuple[Any] | None:
@@ -297,282 +271,6 @@ def path_value(text: str, made: Trace | None) -> Ref:
     instance = Instance("path", "pathlib.Path")
     instance.slots.data["text"] = Const(text, made)
     return Ref(instance, made)
-
-
-_COMPARE: dict[type[cst.BaseCompOp], Callable[[Any, Any], Any]] = {
-    cst.Equal: op.eq,
-    cst.NotEqual: op.ne,
-    cst.LessThan: op.lt,
-    cst.LessThanEqual: op.le,
-    cst.GreaterThan: op.gt,
-    cst.GreaterThanEqual: op.ge,
-}
-
-
-def compare(
-    operator: cst.BaseCompOp, left: Value, right: Value, frame: Frame, node: cst.CSTNode
-) -> Value:
-    """``left operator right``."""
-    if isinstance(left, OneOf) or isinstance(right, OneOf):
-        results = [
-            Option(compare(operator, a.value, b.value, frame, node), a.condition or b.condition)
-            for a in alternatives(left)
-            for b in alternatives(right)
-        ]
-        return one_of(results, trace(frame, node, "compute", None, left.trace, right.trace))
-    verdict = _verdict(operator, left, right)
-    if verdict is None:
-        return unknown(frame, node, "a comparison with what is not known", left, right)
-    return Const(verdict, trace(frame, node, "compute", None, left.trace, right.trace))
-
-
-def _verdict(operator: cst.BaseCompOp, left: Value, right: Value) -> bool | None:
-    if isinstance(operator, cst.In | cst.NotIn):
-        inside = contains(right, left)
-        if inside is None:
-            return None
-        return inside is isinstance(operator, cst.In)
-    if isinstance(operator, cst.Is | cst.IsNot | cst.Equal | cst.NotEqual):
-        equal = equals(left, right)
-        if equal is not None:
-            return equal is isinstance(operator, cst.Is | cst.Equal)
-        if isinstance(operator, cst.Is | cst.IsNot):
-            return None
-    compute = _COMPARE.get(type(operator))
-    if compute is not None and isinstance(left, Const) and isinstance(right, Const):
-        try:
-            return bool(compute(left.value, right.value))
-        except TypeError:
-            return None
-    return None
-
-
-def equals(left: Value, right: Value, depth: int = 0) -> bool | None:
-    """True or False where it is known whether two values are equal, else None."""
-    if depth > MAX_DEPTH:
-        return None
-    if isinstance(left, Unknown | Bound) or isinstance(right, Unknown | Bound):
-        return None
-    if isinstance(left, Const) and isinstance(right, Const):
-        return bool(left.value == right.value)
-    if same(left, right):
-        return True
-    if isinstance(left, Library) and isinstance(right, Library):
-        return False if is_library(left.name) and is_library(right.name) else None
-    for one, other in ((left, right), (right, left)):
-        if isinstance(one, Const) and isinstance(other, Library):
-            # Enum members of libraries compare equal to their value.
-            return False if one.value is None and is_library(other.name) else None
-        if isinstance(one, Const) and known_member(other) and isinstance(other, Ref):
-            return _equals_member(one, other)
-        if isinstance(one, Const) and isinstance(other, Ref | Function | UserClass):
-            return False
-    if isinstance(left, Ref) and isinstance(right, Ref):
-        a, b = left.target, right.target
-        if isinstance(a, Sequence) and isinstance(b, Sequence):
-            return _sequences_equal(a, b, depth)
-        if isinstance(a, Instance) and isinstance(b, Instance):
-            return False
-    return None
-
-
-def _equals_member(constant: Const, member: Ref) -> bool | None:
-    """Members of ``class Kind(str, Enum)`` equal their value, those of a plain Enum never do."""
-    target = member.target
-    cls = target.cls if isinstance(target, Instance) else None
-    if cls is None:
-        return None
-    mixed = any(
-        isinstance(base, Library)
-        and base.name.rsplit(".", 1)[-1] in ("str", "int", "float", "StrEnum", "IntEnum")
-        for one in cls.lineage()
-        for base in one.bases
-    )
-    held = target.slots.get("value")
-    return equals(constant, held) if mixed and held is not None else False
-
-
-def _sequences_equal(a: Sequence, b: Sequence, depth: int) -> bool | None:
-    if a.values is None or b.values is None:
-        return None
-    if len(a.values) != len(b.values):
-        return False
-    verdicts = [equals(x, y, depth + 1) for x, y in zip(a.values, b.values, strict=True)]
-    if False in verdicts:
-        return False
-    return None if None in verdicts else True
-
-
-def contains(container: Value, element: Value) -> bool | None:
-    """True or False where it is known whether an element is in a container, else None."""
-    if isinstance(container, Const):
-        if isinstance(container.value, str) and isinstance(element, Const):
-            return isinstance(element.value, str) and element.value in container.value
-        return None
-    if isinstance(container, Library) and container.name == "os.environ":
-        return False  # No environment variable is set: a premise of the reading.
-    if not isinstance(container, Ref):
-        return None
-    target = container.target
-    if isinstance(target, Sequence) and target.values is not None:
-        verdicts = [equals(value, element) for value in target.values]
-        if True in verdicts:
-            return True
-        return None if None in verdicts else False
-    if isinstance(target, Instance) and target.role == "range" and isinstance(element, Const):
-        return element.value in target.native
-    if isinstance(target, Mapping):
-        key = key_of(element)
-        if key is None:
-            return None
-        found = target.slots.get(key)
-        if found is not None:
-            sometimes = any(isinstance(o.value, Missing) for o in alternatives(found))
-            return None if sometimes else True
-        return None if target.rest is not None else False
-    return None
-
-
-def item(machine: Machine, value: Value, index: Value, frame: Frame, node: cst.CSTNode) -> Value:
-    """``value[index]``."""
-    if isinstance(value, OneOf) or isinstance(index, OneOf):
-        results = [
-            Option(item(machine, a.value, b.value, frame, node), a.condition or b.condition)
-            for a in alternatives(value)
-            for b in alternatives(index)
-        ]
-        return one_of(results, trace(frame, node, "compute", None, value.trace))
-    if isinstance(value, Const) and isinstance(index, Const):
-        try:
-            return Const(value.value[index.value], trace(frame, node, "compute", None, value.trace))
-        except Exception as problem:
-            raise_error(machine, frame, type(problem).__name__, "an index that does not exist")
-            return unknown(frame, node, "an index that does not exist")
-    if isinstance(value, Ref):
-        if isinstance(value.target, Instance) and value.target.cls is not None:
-            own = _own_item(machine, value, value.target, value.target.cls, index, frame, node)
-            if own is not None:
-                return own
-        if isinstance(value.target, Sequence) and value.target.values is None:
-            content = value.target.slots.data["items"]
-            if isinstance(content, OneOf):
-                kind = value.target.kind
-                return lift(partial(_of_items, machine, kind, index, frame, node), content)
-            if isinstance(content, Unknown):
-                return content
-        found = _item_of_object(value.target, index)
-        if found is not None:
-            return found
-        rest = _rest(value.target)
-        if rest is not None:
-            return Unknown(rest.reason, rest.trace)
-        _missing(machine, value.target, index, frame)
-        if value.trace is not None and value.trace.via == "sys.argv" and isinstance(index, Const):
-            reason = f"sys.argv[{index.value}] is not given on the command line"
-            return Unknown(reason, trace(frame, node, "unknown", reason))
-    if isinstance(value, Library) and value.name == "os.environ":
-        return _variable(machine, index, frame, node)
-    if isinstance(value, UserClass) and known_member(value.slots.get(key_of(index))):
-        return value.slots.get(key_of(index)) or value
-    if isinstance(value, Library | UserClass):
-        return value  # A generic alias such as list[int].
-    return unknown(frame, node, "a subscript of what is not known", value, index)
-
-
-def _of_items(
-    machine: Machine, kind: str, index: Value, frame: Frame, node: cst.CSTNode, content: Value
-) -> Value:
-    """An element of one of the contents that a list may have."""
-    if not isinstance(content, Items):
-        return unknown(frame, node, "an element of what is not known", content)
-    return item(machine, Ref(Sequence(content.values, kind)), index, frame, node)
-
-
-def known_member(value: Value | None) -> bool:
-    """True for a member of an Enum."""
-    target = value.target if isinstance(value, Ref) else None
-    return isinstance(target, Instance) and target.role == "enum"
-
-
-def _own_item(
-    machine: Machine,
-    value: Ref,
-    target: Instance,
-    cls: UserClass,
-    index: Value,
-    frame: Frame,
-    node: cst.CSTNode,
-) -> Value | None:
-    """``value[index]`` as its class defines it."""
-    method = cls.find("__getitem__")
-    if isinstance(method, Function):
-        from qlint.readers.python.arguments import Arguments
-        from qlint.readers.python.calls import call_function
-
-        return call_function(machine, method, Arguments([index]), value, node, frame)
-    if isinstance(index, Const) and isinstance(index.value, int):
-        from qlint.readers.python.iteration import tuple_of
-
-        values = tuple_of(target) or []
-        if -len(values) <= index.value < len(values):
-            return values[index.value]
-    return None
-
-
-def _missing(machine: Machine, target: object, index: Value, frame: Frame) -> None:
-    """An element that is known not to be there is an error."""
-    if isinstance(target, Mapping) and key_of(index) is not None:
-        raise_error(machine, frame, "KeyError", "a key that does not exist")
-    elif isinstance(target, Sequence) and target.values is not None and isinstance(index, Const):
-        raise_error(machine, frame, "IndexError", "an index that does not exist")
-
-
-def _variable(machine: Machine, index: Value, frame: Frame, node: cst.CSTNode) -> Value:
-    """``os.environ[name]``: what the script set itself, else not known."""
-    name = index.value if isinstance(index, Const) else "?"
-    written = machine.environment.get(str(name))
-    if written is None:
-        raise_error(machine, frame, "KeyError", f"environment variable {name}")
-    return written or unknown(frame, node, f"environment variable {name} is not set here")
-
-
-def _rest(target: object) -> Unknown | None:
-    return target.rest if isinstance(target, Mapping) else None
-
-
-def _item_of_object(target: object, index: Value) -> Value | None:
-    if isinstance(target, Sequence):
-        if isinstance(index, Const) and isinstance(index.value, int) and target.values is not None:
-            try:
-                return target.values[index.value]
-            except IndexError:
-                return None
-        return None
-    key = key_of(index)
-    if key is None:
-        return None
-    if isinstance(target, Mapping):
-        return target.slots.get(key)
-    if isinstance(target, Instance) and isinstance(key, str):
-        return target.slots.get(key)  # Namespaces and configurations that also answer to [].
-    return None
-
-
-def slice_of(value: Value, bounds: list[Value], frame: Frame, node: cst.CSTNode) -> Value:
-    """``value[a:b:c]``."""
-    made = trace(frame, node, "compute", None, value.trace)
-    if all(isinstance(bound, Const) for bound in bounds):
-        try:
-            part = slice(*(bound.value for bound in bounds if isinstance(bound, Const)))
-            if isinstance(value, Const) and isinstance(value.value, str | bytes):
-                return Const(value.value[part], made)
-            if isinstance(value, Ref) and isinstance(value.target, Sequence):
-                values = value.target.values
-                if values is not None:
-                    return Ref(Sequence(values[part], value.target.kind), made)
-        except (TypeError, ValueError):
-            pass
-    return unknown(frame, node, "a slice of what is not known", value)
 
 
 def merge(machine: Machine, target: Mapping, other: Value) -> None:

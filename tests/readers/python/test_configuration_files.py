@@ -123,7 +123,7 @@ HOLDERS = {
 
 DICT = pytest.mark.xfail(reason="classes that inherit from dict are not followed", strict=True)
 ENVIRON = pytest.mark.xfail(
-    reason="'in os.environ' forgets what the script itself set (operators.contains)", strict=True
+    reason="'in os.environ' forgets what the script itself set (comparisons.contains)", strict=True
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from qlint.readers.python import operators
 from qlint.readers.python.containers import from_python, sort
 from qlint.readers.python.iteration import elements
+from qlint.readers.python.keys import key_of
 from qlint.readers.python.libraries.paths import path_text
 from qlint.readers.python.libraries.registry import Call, function
 from qlint.readers.python.machine import Machine, raise_error, trace, unknown
@@ -151,7 +152,7 @@ def keyed(machine: Machine, call: Call) -> Value:
         return unknown(call.frame, call.node, "a dict of keys that are not known", *given)
     target = Mapping()
     for value in inner:
-        key = operators.key_of(value)
+        key = key_of(value)
         if key is None:
             return unknown(call.frame, call.node, "a key that is not known", value)
         target.slots.data[key] = given[1] if len(given) > 1 else Const(None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 
-from qlint.readers.python import operators
+from qlint.readers.python import subscripts
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.calls import call_value
 from qlint.readers.python.iteration import MAX_ELEMENTS, elements
@@ -122,4 +122,4 @@ def sliced(machine: Machine, call: Call) -> Value:
         return unknown(call.frame, call.node, "a slice of what is not known", *given)
     bounds = given[1:] if len(given) > 2 else [Const(None), *given[1:]]
     bounds = [*bounds, Const(None)][:3]
-    return operators.slice_of(_listed(call, inner), bounds, call.frame, call.node)
+    return subscripts.slice_of(_listed(call, inner), bounds, call.frame, call.node)

@@ -16,12 +16,12 @@ from typing import Any
 
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.calls import call_value
+from qlint.readers.python.comparisons import equals
 from qlint.readers.python.containers import from_python
 from qlint.readers.python.flags import switch
 from qlint.readers.python.iteration import elements
 from qlint.readers.python.libraries.registry import Call
 from qlint.readers.python.machine import Machine, Raised
-from qlint.readers.python.operators import equals
 from qlint.readers.python.source import Step, Trace
 from qlint.readers.python.values import (
     Bound,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from qlint.readers.python import operators
+from qlint.readers.python import operators, subscripts
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.attributes import get_attribute, known_attribute
 from qlint.readers.python.calls import call_value, run_callbacks
@@ -344,7 +344,7 @@ def getter(machine: Machine, call: Call) -> Value:
 def take_item(machine: Machine, call: Call) -> Value:
     """What ``itemgetter`` does when it is called."""
     index, value = call.arguments.positional
-    return operators.item(machine, value, index, call.frame, call.node)
+    return subscripts.item(machine, value, index, call.frame, call.node)
 
 
 @function("qlint.take_attribute")

@@ -15,7 +15,7 @@ BROKEN_PIPE = 141
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run qlint on ``argv`` and return the exit status."""
-    from qlint.command_line import run_command
+    from qlint.commands.command_line import run_command
 
     try:
         status = run_command(list(sys.argv[1:] if argv is None else argv))

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from qlint.findings import Evidence, Finding, Fix
 from qlint.recipe import Reading
-from qlint.rule import Context
-from qlint.rule_finding import location_at
+from qlint.rulebook.rule import Context
+from qlint.rulebook.rule_finding import location_at
 
 
 def check(reading: Reading, context: Context) -> Iterator[Finding]:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from qlint.findings import Finding, Severity
 from qlint.memory.optimizer import OptimizerKind
 from qlint.recipe import Recipe, State
-from qlint.recipe_facts import adapter_memory_of, has_four_bit_base, optimizer_of, rank_of
-from qlint.rule import Context
-from qlint.rule_finding import build_finding
-from qlint.uncertainty import judge
-from qlint.wording import described, gigabytes
+from qlint.rulebook.recipe_facts import adapter_memory_of, has_four_bit_base, optimizer_of, rank_of
+from qlint.rulebook.rule import Context
+from qlint.rulebook.rule_finding import build_finding
+from qlint.rulebook.uncertainty import judge
+from qlint.rulebook.wording import described, gigabytes
 
 _FIELDS = ("optim", "load_in_4bit", "quant_method")
 

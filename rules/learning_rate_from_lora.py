@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qlint.findings import Finding, Severity
-from qlint.options import Option
 from qlint.recipe import Recipe
-from qlint.recipe_facts import billions_of, has_four_bit_base, number_of, rank_of
-from qlint.rule import Context
-from qlint.rule_finding import build_finding
-from qlint.training_method import Method, method_of
-from qlint.uncertainty import judge
-from qlint.wording import described, scientific
+from qlint.rulebook.options import Option
+from qlint.rulebook.recipe_facts import billions_of, has_four_bit_base, number_of, rank_of
+from qlint.rulebook.rule import Context
+from qlint.rulebook.rule_finding import build_finding
+from qlint.rulebook.training_method import Method, method_of
+from qlint.rulebook.uncertainty import judge
+from qlint.rulebook.wording import described, scientific
 
 OPTIONS = {
     "maximum": Option(1e-4, "highest learning rate for SFT-like runs that is not reported"),

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from qlint.findings import Finding
 from qlint.memory.quantisation import bits_per_parameter, double_quant_saving
 from qlint.recipe import Recipe, State
-from qlint.recipe_facts import model_of, uses_bitsandbytes_four_bit
-from qlint.rule import Context
-from qlint.rule_finding import build_finding
-from qlint.uncertainty import judge
-from qlint.wording import described, gigabytes
+from qlint.rulebook.recipe_facts import model_of, uses_bitsandbytes_four_bit
+from qlint.rulebook.rule import Context
+from qlint.rulebook.rule_finding import build_finding
+from qlint.rulebook.uncertainty import judge
+from qlint.rulebook.wording import described, gigabytes
 
 _FIELDS = ("double_quant", "load_in_4bit", "quant_method")
 

@@ -9,9 +9,9 @@ from qlint.memory.card import usable_bytes
 from qlint.memory.quantisation import bits_per_parameter
 from qlint.memory.targets import adapted_linears
 from qlint.memory.uncheckpointed import peak_bytes
-from qlint.options import Option
 from qlint.recipe import Recipe
-from qlint.recipe_facts import (
+from qlint.rulebook.options import Option
+from qlint.rulebook.recipe_facts import (
     adapter_memory_of,
     has_four_bit_base,
     model_of,
@@ -21,10 +21,10 @@ from qlint.recipe_facts import (
     targets_of,
     trains_adapters,
 )
-from qlint.rule import Context
-from qlint.rule_finding import build_finding
-from qlint.uncertainty import judge
-from qlint.wording import described, gigabytes
+from qlint.rulebook.rule import Context
+from qlint.rulebook.rule_finding import build_finding
+from qlint.rulebook.uncertainty import judge
+from qlint.rulebook.wording import described, gigabytes
 
 OPTIONS = {
     "spare": Option(0.2, "share of the card that has to stay free for the finding to be info"),

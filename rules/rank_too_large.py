@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from qlint.findings import Finding, Severity
 from qlint.memory.adapters import AdapterMemory
-from qlint.options import Option
 from qlint.recipe import Recipe
-from qlint.recipe_facts import adapter_memory_of, has_four_bit_base, optimizer_of, rank_of
-from qlint.rule import Context
-from qlint.rule_finding import build_finding
-from qlint.uncertainty import judge
-from qlint.wording import described, gigabytes, number
+from qlint.rulebook.options import Option
+from qlint.rulebook.recipe_facts import adapter_memory_of, has_four_bit_base, optimizer_of, rank_of
+from qlint.rulebook.rule import Context
+from qlint.rulebook.rule_finding import build_finding
+from qlint.rulebook.uncertainty import judge
+from qlint.rulebook.wording import described, gigabytes, number
 
 OPTIONS = {
     "budget": Option(

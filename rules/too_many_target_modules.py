@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from qlint.findings import Finding, Severity
 from qlint.memory.linear_roles import USUAL_PATHS, Role, role_of
 from qlint.memory.targets import ALL_LINEAR, path_matcher
-from qlint.options import Option
 from qlint.recipe import Recipe
-from qlint.recipe_facts import (
+from qlint.rulebook.options import Option
+from qlint.rulebook.recipe_facts import (
     adapter_memory_of,
     has_four_bit_base,
     optimizer_of,
     rank_of,
     targets_of,
 )
-from qlint.rule import Context
-from qlint.rule_finding import build_finding
-from qlint.uncertainty import judge
-from qlint.wording import described, gigabytes
+from qlint.rulebook.rule import Context
+from qlint.rulebook.rule_finding import build_finding
+from qlint.rulebook.uncertainty import judge
+from qlint.rulebook.wording import described, gigabytes
 
 OPTIONS = {
     "maximum": Option(6, "linear layers a layer above which adapters are reported as a warning"),

@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from qlint import readers
 from qlint.__main__ import main
-from qlint.registry import all_rules
+from qlint.rulebook.registry import all_rules
 
 # The same examples on every machine; HYPOTHESIS_PROFILE=search looks for new ones.
 settings.register_profile("same", derandomize=True, deadline=None)

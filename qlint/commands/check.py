@@ -15,11 +15,11 @@ from qlint.commands.options import (
     add_rule_arguments,
     make_session,
 )
-from qlint.linter import lint
-from qlint.report import Report
+from qlint.linting.linter import lint
+from qlint.linting.report import Report
 from qlint.reporters.layout import Line
 from qlint.reporters.output import write, write_lines
-from qlint.settings import OUTPUT_FORMATS
+from qlint.settings.in_force import OUTPUT_FORMATS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,8 +9,8 @@ from qlint.commands.options import add_input_arguments, add_rule_arguments, make
 from qlint.reporters.json_text import as_json
 from qlint.reporters.layout import Line
 from qlint.reporters.output import write, write_lines
-from qlint.settings import Settings
-from qlint.settings_values import CONVERTERS
+from qlint.settings.in_force import Settings
+from qlint.settings.values import CONVERTERS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

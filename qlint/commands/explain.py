@@ -7,9 +7,9 @@ import sys
 
 from qlint.errors import UsageError
 from qlint.near_names import did_you_mean
-from qlint.registry import all_rules, find_rule
 from qlint.reporters.output import write
-from qlint.rule import Rule
+from qlint.rulebook.registry import all_rules, find_rule
+from qlint.rulebook.rule import Rule
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

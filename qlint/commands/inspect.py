@@ -9,8 +9,8 @@ import argparse
 
 from qlint.commands.options import add_input_arguments, add_output_arguments, make_session
 from qlint.errors import UsageError
-from qlint.linter import lint
-from qlint.report import Report
+from qlint.linting.linter import lint
+from qlint.linting.report import Report
 from qlint.reporters.output import write, write_lines
 
 FORMATS = ("full", "json", "json-lines")

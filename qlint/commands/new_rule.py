@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from qlint.page import SECTIONS
-from qlint.registry import all_rules, read_rule
+from qlint.rulebook.page import SECTIONS
+from qlint.rulebook.registry import all_rules, read_rule
 
 _MODULE = Template('''"""$code: say in one line what is wrong with the run."""
 
@@ -23,12 +23,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qlint.findings import Finding
-from qlint.options import Option
+from qlint.rulebook.options import Option
 from qlint.recipe import Recipe
-from qlint.rule import Context
-from qlint.rule_finding import build_finding
-from qlint.uncertainty import judge
-from qlint.wording import described
+from qlint.rulebook.rule import Context
+from qlint.rulebook.rule_finding import build_finding
+from qlint.rulebook.uncertainty import judge
+from qlint.rulebook.wording import described
 
 OPTIONS: dict[str, Option] = {}
 

@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 
 from qlint import __version__
 from qlint.errors import UsageError
-from qlint.session import Session, common_folder
-from qlint.settings import SEVERITIES, Settings
-from qlint.settings_file import load_settings
+from qlint.linting.session import Session, common_folder
+from qlint.settings.file import load_settings
+from qlint.settings.in_force import SEVERITIES, Settings
 
 PLANNED_FORMATS = ("sarif", "github", "gitlab", "junit", "html")
 PLANNED_FLAGS = ("--fix", "--unsafe-fixes", "--diff")
@@ -83,7 +83,7 @@ def check_settings(settings: Settings) -> None:
     if not settings.origins.keys().isdisjoint(
         ("select", "extend-select", "ignore", "per-file-ignores", "rules")
     ):
-        from qlint.rule_settings import check_rule_settings
+        from qlint.settings.of_rules import check_rule_settings
 
         check_rule_settings(settings)
 
@@ -95,7 +95,7 @@ def _override(settings: Settings, arguments: argparse.Namespace) -> None:
         if value is not None:
             settings.override(name, value)
     if arguments.target_versions is not None:
-        from qlint.settings_values import parse_versions
+        from qlint.settings.values import parse_versions
 
         versions = parse_versions("--target-versions", arguments.target_versions)
         settings.override("target-versions", {**settings.target_versions, **versions})

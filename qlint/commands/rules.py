@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from qlint.registry import all_rules
 from qlint.reporters.json_text import as_json
 from qlint.reporters.layout import Line
 from qlint.reporters.output import write, write_lines
-from qlint.rule import Rule
+from qlint.rulebook.registry import all_rules
+from qlint.rulebook.rule import Rule
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

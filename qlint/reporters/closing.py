@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qlint.report import Report
+from qlint.linting.report import Report
 from qlint.reporters.layout import Line, plain
 from qlint.reporters.wording import count
 

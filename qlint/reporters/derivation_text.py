@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qlint.findings import Location
+from qlint.linting.report import Report
 from qlint.recipe import Origin, Recipe, State
-from qlint.report import Report
 from qlint.reporters.closing import seen
 from qlint.reporters.excerpt import excerpt
 from qlint.reporters.layout import Line, plain

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from unicodedata import east_asian_width
 
 from qlint.findings import Location
+from qlint.inputs.sources import Sources
 from qlint.reporters.layout import Line, plain
-from qlint.sources import Sources
 
 MAXIMUM_COLUMNS = 200
 """A longer line, such as minified data, is left out rather than printed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qlint.findings import Finding
-from qlint.report import Report
+from qlint.linting.report import Report
 from qlint.reporters.excerpt import excerpt
 from qlint.reporters.layout import Line, paragraph, plain
 from qlint.reporters.wording import field_value, place, station

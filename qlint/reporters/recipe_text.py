@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from qlint.linting.report import Report
 from qlint.recipe import FIELD_NAMES, Field, Recipe, State
-from qlint.report import Report
 from qlint.reporters.closing import seen
 from qlint.reporters.layout import Line, paragraph, plain
 from qlint.reporters.skipped_text import skipped

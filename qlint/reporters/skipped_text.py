@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qlint.findings import Location
-from qlint.report import Report
+from qlint.linting.report import Report
 from qlint.reporters.layout import Line
 from qlint.reporters.wording import place
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qlint.findings import Edit, Finding, Fix
+    from qlint.linting.report import Report
     from qlint.recipe import (
         Alternative,
         DeadConfiguration,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
         Problem,
         Recipe,
     )
-    from qlint.report import Report
 
 SCHEMA_VERSION = "1.0"
 

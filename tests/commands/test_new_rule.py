@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from qlint.commands.new_rule import main, scaffold
-from qlint.page import SECTIONS, read_page
 from qlint.recipe import Field, Recipe, Source, State
-from qlint.registry import read_rule
+from qlint.rulebook.page import SECTIONS, read_page
+from qlint.rulebook.registry import read_rule
 
 
 def test_both_files_form_a_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from conftest import Call
 
-from qlint.settings import Settings
-from qlint.settings_values import CONVERTERS
+from qlint.settings.in_force import Settings
+from qlint.settings.values import CONVERTERS
 
 
 def test_rules_lists_every_rule(qlint: Call) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from qlint.findings import Finding
 from qlint.recipe import Alternative, Field, Origin, Recipe, Source, State, Variant
-from qlint.registry import find_rule
-from qlint.rule import Rule
+from qlint.rulebook.registry import find_rule
+from qlint.rulebook.rule import Rule
 
 QKV = ["q_proj", "k_proj", "v_proj"]
 FFN = ["gate_proj", "up_proj", "down_proj"]

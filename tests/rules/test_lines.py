@@ -18,7 +18,7 @@ from recipe_building import (
     written,
 )
 
-from qlint.registry import all_rules
+from qlint.rulebook.registry import all_rules
 
 ALL_SEVEN = [*QKV, "o_proj", *FFN]
 UNKNOWN_MODEL: dict[str, Any] = {"model_name": "team/base"}

@@ -3,7 +3,7 @@ from pathlib import Path
 from qlint.findings import Severity
 from qlint.readers import read
 from qlint.readers.request import Request
-from qlint.registry import find_rule
+from qlint.rulebook.registry import find_rule
 
 SCRIPT = """\
 import torch

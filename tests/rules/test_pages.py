@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from qlint.findings import Finding
-from qlint.page import SECTIONS, read_page
-from qlint.registry import all_rules
-from qlint.rule import Rule
-from qlint.wording import scientific
+from qlint.rulebook.page import SECTIONS, read_page
+from qlint.rulebook.registry import all_rules
+from qlint.rulebook.rule import Rule
+from qlint.rulebook.wording import scientific
 
 try:
     read: Any = importlib.import_module("qlint.readers").read

@@ -11,10 +11,10 @@ import pytest
 from recipe_building import rule
 
 from qlint.findings import Location
-from qlint.linter_findings import finding_for_problem, finding_for_unused_suppression
-from qlint.options import Option
+from qlint.linting.linter_findings import finding_for_problem, finding_for_unused_suppression
 from qlint.recipe import DeadConfiguration, Origin, Problem, Reading
-from qlint.registry import all_rules, find_rule, near_codes, read_rule, validate_options
+from qlint.rulebook.options import Option
+from qlint.rulebook.registry import all_rules, find_rule, near_codes, read_rule, validate_options
 
 
 def test_rules_are_sorted_and_complete() -> None:
@@ -46,7 +46,7 @@ def test_listing_is_quick_and_imports_no_check() -> None:
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.01
     script = (
-        "import sys; from qlint.registry import all_rules; all_rules();"
+        "import sys; from qlint.rulebook.registry import all_rules; all_rules();"
         "heavy = {'yaml', 'libcst', 'torch', 'json', 'qlint.rules.rank_too_large'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recipe_building import findings, recipe
 
 from qlint.recipe import FIELD_NAMES, Alternative, Field, State
-from qlint.registry import all_rules
+from qlint.rulebook.registry import all_rules
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

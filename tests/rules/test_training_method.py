@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from recipe_building import ABSENT, UNKNOWN, recipe
 
-from qlint.training_method import Method, method_of
+from qlint.rulebook.training_method import Method, method_of
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qlint.recipe import Field, Origin, State
-from qlint.wording import described, gigabytes, number, scientific
+from qlint.rulebook.wording import described, gigabytes, number, scientific
 
 
 @pytest.mark.parametrize(

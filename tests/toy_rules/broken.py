@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from qlint.findings import Finding
 from qlint.recipe import Recipe
-from qlint.rule import Context
+from qlint.rulebook.rule import Context
 
 
 def check(recipe: Recipe, context: Context) -> Iterator[Finding]:

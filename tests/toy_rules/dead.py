@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from qlint.findings import Finding, Location
 from qlint.recipe import Reading
-from qlint.rule import Context
+from qlint.rulebook.rule import Context
 
 
 def check(reading: Reading, context: Context) -> Iterator[Finding]:

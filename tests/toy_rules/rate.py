@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from qlint.findings import Edit, Evidence, Finding, Fix, Location
-from qlint.options import Option
 from qlint.recipe import Recipe
-from qlint.rule import Context
+from qlint.rulebook.options import Option
+from qlint.rulebook.rule import Context
 
 OPTIONS = {"maximum": Option(1e-4, "the highest rate that is silent")}
 

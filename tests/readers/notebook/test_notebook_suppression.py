@@ -8,7 +8,7 @@ import pytest
 from notebook_building import MODEL, TRAIN, code, notebook
 
 from qlint.__main__ import main
-from qlint.suppression import find_suppressions
+from qlint.linting.suppression import find_suppressions
 
 LOADED = '"gpt2", quantization_config=BitsAndBytesConfig(load_in_4bit=True)'
 ARGS = "x = 1\nargs = TrainingArguments('o', learning_rate=1e-6){comment}\n" + TRAIN

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from qlint.findings import Finding, Fix, Location, Severity
 from qlint.recipe import Problem
-from qlint.registry import find_rule
-from qlint.rule import Rule
+from qlint.rulebook.registry import find_rule
+from qlint.rulebook.rule import Rule
 
 
 def finding_for_problem(problem: Problem) -> Finding:

@@ -7,10 +7,10 @@ from typing import Any
 
 from qlint.errors import UsageError
 from qlint.near_names import did_you_mean
-from qlint.registry import all_rules, find_rule, validate_options
-from qlint.rule import Context
-from qlint.selection import check_selectors, selected_codes
-from qlint.settings import Settings
+from qlint.rulebook.registry import all_rules, find_rule, validate_options
+from qlint.rulebook.rule import Context
+from qlint.settings.in_force import Settings
+from qlint.settings.selection import check_selectors, selected_codes
 
 
 def rule_names() -> dict[str, str]:

@@ -9,9 +9,9 @@ import pytest
 from conftest import Call
 from scripts import BAD
 
-from qlint import __version__, command_line
+from qlint import __version__
 from qlint.__main__ import main
-from qlint.commands import COMMANDS
+from qlint.commands import COMMANDS, command_line
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from qlint.findings import Confidence, Severity
-from qlint.options import OptionValue, merge_options
-from qlint.rule import SCOPES, Rule, Scope
+from qlint.rulebook.options import OptionValue, merge_options
+from qlint.rulebook.rule import SCOPES, Rule, Scope
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qlint.sources import Sources
+from qlint.inputs.sources import Sources
 
 if TYPE_CHECKING:
     from qlint.findings import Finding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from qlint.settings import DEFAULT_EXCLUDE, Settings
+from qlint.settings.in_force import DEFAULT_EXCLUDE, Settings
 
 
 class Exclusion:
@@ -20,7 +20,7 @@ class Exclusion:
             patterns = settings.exclude + patterns
         self._patterns = None
         if patterns:
-            from qlint.patterns import Patterns
+            from qlint.inputs.patterns import Patterns
 
             self._patterns = Patterns(settings.folder, patterns)
 

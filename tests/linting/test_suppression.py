@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qlint.findings import Finding, Location, Severity
-from qlint.suppression import Suppression, find_suppressions
+from qlint.linting.suppression import Suppression, find_suppressions
 
 
 def finding(line: int, code: str = "QL101", end_line: int | None = None) -> Finding:

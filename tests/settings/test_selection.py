@@ -1,7 +1,7 @@
 import pytest
 
 from qlint.errors import UsageError
-from qlint.selection import check_selectors, selected_codes
+from qlint.settings.selection import check_selectors, selected_codes
 
 NAMES = {"QL101": "learning-rate", "QL102": "checkpointing", "QL201": "compute-dtype"}
 

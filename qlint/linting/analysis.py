@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from qlint import readers
 from qlint.findings import Finding
-from qlint.linter_findings import finding_for_problem
+from qlint.linting.linter_findings import finding_for_problem
+from qlint.linting.report import Report
+from qlint.linting.session import Session, common_folder, project_root
 from qlint.readers.request import Request
 from qlint.recipe import Problem, Reading
-from qlint.report import Report
-from qlint.rule import Context
-from qlint.rule_settings import active_rules
-from qlint.session import Session, common_folder, project_root
+from qlint.rulebook.rule import Context
+from qlint.settings.of_rules import active_rules
 
 POOL_THRESHOLD = 20
 """Up to this many inputs, starting processes costs more than it saves."""
@@ -90,7 +90,7 @@ def _analyse_all(jobs: Sequence[Job], processes: int | None) -> Iterable[Analysi
     processes = min(processes, len(jobs))
     if processes == 1:
         return map(analyse, jobs)
-    from qlint.pool import run_in_pool
+    from qlint.linting.pool import run_in_pool
 
     return run_in_pool(analyse, jobs, processes, _crashed)
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qlint.errors import UsageError
-from qlint.settings_file import load_settings
-from qlint.settings_values import CONVERTERS, convert
+from qlint.settings.file import load_settings
+from qlint.settings.values import CONVERTERS, convert
 
 
 def test_the_nearest_file_upwards_counts(folder: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from qlint.errors import UsageError
 from qlint.near_names import did_you_mean
-from qlint.settings import OUTPUT_FORMATS, SEVERITIES
+from qlint.settings.in_force import OUTPUT_FORMATS, SEVERITIES
 
 
 def strings(name: str, value: Any) -> tuple[str, ...]:

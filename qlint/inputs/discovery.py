@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from qlint.errors import UsageError
-from qlint.exclusion import Exclusion
-from qlint.settings import Settings
+from qlint.inputs.exclusion import Exclusion
+from qlint.settings.in_force import Settings
 
 STANDARD_INPUT = "-"
 MAXIMUM_BYTES = 256 * 2**20
@@ -51,7 +51,7 @@ def discover(
         elif not os.path.lexists(named):
             raise UsageError(f"no such file or folder: {named}")
         elif os.path.isdir(path):
-            from qlint.file_tree import files_below
+            from qlint.inputs.file_tree import files_below
 
             for inner in sorted(files_below(path, exclusion)):
                 if _suffix(inner) in suffixes:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from qlint.errors import UsageError
-from qlint.settings import Settings
+from qlint.settings.in_force import Settings
 
 FILE_NAMES = ("qlint.toml", "pyproject.toml")
 
@@ -47,7 +47,7 @@ def _apply_nearest(settings: Settings) -> None:
 
 
 def _apply(settings: Settings, path: str, table: Mapping[str, Any] | None) -> None:
-    from qlint.settings_values import convert
+    from qlint.settings.values import convert
 
     settings.folder = os.path.dirname(os.path.abspath(path))
     for name, value in (table or {}).items():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from qlint.comments import Comment, find_comments, find_notebook_comments
 from qlint.findings import Finding, Location
+from qlint.inputs.comments import Comment, find_comments, find_notebook_comments
 
 MARKERS = (b"qlint:", b"noqa", b"NOQA")
 """A file without any of these holds no suppression; the search saves looking for comments."""

@@ -9,7 +9,7 @@ from qlint.knowledge.models import Model, billions_in_name, find_model
 from qlint.memory.adapters import AdapterMemory, adapter_memory
 from qlint.memory.optimizer import OptimizerKind, optimizer_kind
 from qlint.recipe import Recipe, State
-from qlint.rule import Context
+from qlint.rulebook.rule import Context
 
 _FOUR_BIT_NAME = re.compile(r"4-?bit|int4|awq|w4a16", re.IGNORECASE)
 

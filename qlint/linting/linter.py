@@ -10,10 +10,10 @@ import os
 import sys
 
 from qlint import readers
-from qlint.discovery import STANDARD_INPUT, discover
+from qlint.inputs.discovery import STANDARD_INPUT, discover
+from qlint.linting.report import Report
+from qlint.linting.session import Session
 from qlint.readers.gate import holds_run, launches
-from qlint.report import Report
-from qlint.session import Session
 
 SUPPRESSION_MARKERS = (b"qlint:", b"noqa", b"NOQA")
 """An input without any of these holds no suppression worth looking for."""
@@ -49,11 +49,11 @@ def lint(session: Session, *, check: bool = True) -> Report:
         if (has_run or only_folders) and any(marker in data for marker in SUPPRESSION_MARKERS):
             suppressing.append(path)
     if flagged or unread:
-        from qlint.analysis import analyse_inputs
+        from qlint.linting.analysis import analyse_inputs
 
         analyse_inputs(report, session, flagged, unread, check=check)
     if check and (report.findings or suppressing):
-        from qlint.judging import judge
+        from qlint.linting.judging import judge
 
         judge(report, session.settings, suppressing)
     return report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from qlint.settings import Settings
+from qlint.settings.in_force import Settings
 
 
 class Session(NamedTuple):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
 from qlint.findings import Confidence, Finding, Severity
-from qlint.options import Option, merge_options
+from qlint.rulebook.options import Option, merge_options
 
 Scope: TypeAlias = Literal["recipe", "reading", "linter"]
 """What a rule looks at: one recipe, all that was read from one input, or the linter's own work."""

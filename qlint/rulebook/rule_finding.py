@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from qlint.findings import Evidence, Finding, Fix, Location, Severity
 from qlint.recipe import Origin, Recipe
-from qlint.rule import Context
-from qlint.wording import deciding_origin
+from qlint.rulebook.rule import Context
+from qlint.rulebook.wording import deciding_origin
 
 
 def build_finding(

@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from qlint.findings import Finding, Severity
 from qlint.recipe import Field, Recipe, State
-from qlint.rule import Context
+from qlint.rulebook.rule import Context
 
 _MOST_WORLDS = 64
 """Bound on combinations of alternatives; readers keep at most four for a field."""

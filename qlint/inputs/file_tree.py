@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from qlint.exclusion import Exclusion
+from qlint.inputs.exclusion import Exclusion
 
 
 def files_below(folder: str, exclusion: Exclusion) -> Iterator[str]:
     """Yield them as git lists them; where git cannot say, walk and read ``.gitignore`` files."""
-    from qlint import git
+    from qlint.inputs import git
 
     listed = git.files(folder)
     if listed is None:

@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 
 from qlint.findings import Finding, Location
-from qlint.linter_findings import finding_for_unused_suppression
-from qlint.report import Report
-from qlint.rule_settings import rule_names, selected
-from qlint.selection import ALL, matches
-from qlint.settings import Settings
-from qlint.suppression import Suppression, find_suppressions
+from qlint.linting.linter_findings import finding_for_unused_suppression
+from qlint.linting.report import Report
+from qlint.linting.suppression import Suppression, find_suppressions
+from qlint.settings.in_force import Settings
+from qlint.settings.of_rules import rule_names, selected
+from qlint.settings.selection import ALL, matches
 
 NEVER_SUPPRESSED = "QL001"
 """Silence about an input must never look like a clean bill."""
@@ -88,7 +88,7 @@ class _PerFileIgnores:
     """The setting ``per-file-ignores``."""
 
     def __init__(self, settings: Settings) -> None:
-        from qlint.patterns import Patterns
+        from qlint.inputs.patterns import Patterns
 
         self._rows = [
             (Patterns(settings.folder, [pattern]), selectors)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from qlint.discovery import discover
 from qlint.errors import UsageError
-from qlint.settings import Settings
+from qlint.inputs.discovery import discover
+from qlint.settings.in_force import Settings
 
 
 def paths(*named: str, settings: Settings | None = None, force_exclude: bool = False) -> list[str]:

@@ -1,0 +1,1 @@
+"""What is to be linted: named files, folders and standard input, their text and their comments."""

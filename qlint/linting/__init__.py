@@ -1,0 +1,1 @@
+"""One lint: read, run the rules, suppress, sort, report."""

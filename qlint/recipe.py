@@ -174,6 +174,12 @@ class Recipe:
     variants: Sequence[Variant] = ()
     assumptions: Sequence[str] = ()
     versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    """The files that the run was read from besides its source, as shown in the report: the script
+    and the configuration that a launcher starts, and configurations that those name."""
+    names: Mapping[str, Field] = field(default_factory=dict)
+    """Configurations that the run names, by format: "deepspeed", "accelerate", "fsdp". The value
+    is the path as written, or the table itself where it is written in place."""
 
     def __getitem__(self, name: str) -> Field:
         return self.fields.get(name, ABSENT)

@@ -11,6 +11,7 @@ from qlint.findings import Finding
 from qlint.linting.linter_findings import finding_for_problem
 from qlint.linting.report import Report
 from qlint.linting.session import Session, common_folder, project_root
+from qlint.readers.commands import Argument
 from qlint.readers.request import Request
 from qlint.recipe import Problem, Reading
 from qlint.rulebook.rule import Context
@@ -49,7 +50,7 @@ def analyse_inputs(
     problems = [Problem(path=path, message=reason) for path, reason in unread]
     if flagged:
         request = Request(
-            argv=session.script_arguments,
+            arguments=tuple(Argument(text) for text in session.script_arguments),
             root=project_root(common_folder(session.paths)),
             target_versions=session.settings.target_versions,
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from qlint.readers.commands import Argument
     from qlint.readers.places import WrittenFile
 
 
@@ -15,19 +16,26 @@ if TYPE_CHECKING:
 class Request:
     """How an input is to be read.
 
-    ``argv`` is given to the script's own parser. Nothing outside ``root`` is read.
+    ``arguments`` are given to the script's own parser, ``environment`` are the environment
+    variables that are set for it, by name. Nothing outside ``root`` is read.
     ``target_versions`` maps libraries to versions and wins over what the project pins.
     ``display_path`` is how the input is named in the report. ``written`` are files, by absolute
     path, that are on no disk yet: what starts this input writes them first. ``started_in`` is the
     folder in which the input is started, where that is not its own.
     """
 
-    argv: tuple[str, ...] = ()
+    arguments: tuple[Argument, ...] = ()
     root: str = "."
     target_versions: Mapping[str, str] = field(default_factory=dict)
     display_path: str | None = None
     written: Mapping[str, WrittenFile] = field(default_factory=dict)
     started_in: str | None = None
+    environment: Mapping[str, Argument] = field(default_factory=dict)
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The arguments as the texts that a program receives."""
+        return tuple(argument.text for argument in self.arguments)
 
     def display(self, path: str) -> str:
         """A path as the report names it: relative to the root where it lies inside."""

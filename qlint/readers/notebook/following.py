@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from qlint import readers
+from qlint.readers.commands import Argument
 from qlint.readers.notebook.effects import Started
 from qlint.readers.notebook.launches import Launch, find_launches
 from qlint.readers.notebook.relocation import move_dead, move_problem, move_recipe
@@ -97,7 +98,7 @@ def _read(
         data,
         replace(
             request,
-            argv=launch.arguments,
+            arguments=tuple(Argument(text) for text in launch.arguments),
             target_versions={name: version for name, (version, _) in versions.items()},
             display_path=project.display(path),
             written=started.written,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from qlint.readers import read
+from qlint.readers.commands import Argument
 from qlint.readers.request import Request
 from qlint.recipe import Field, Json, Reading, Recipe, State
 
@@ -35,7 +36,7 @@ def read_script(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(textwrap.dedent(content), encoding="utf-8")
         request = Request(
-            argv=tuple(argv),
+            arguments=tuple(Argument(word) for word in argv),
             root=folder,
             target_versions=dict(target_versions or {}),
             display_path=name,

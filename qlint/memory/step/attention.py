@@ -13,6 +13,7 @@ from qlint.memory.step.operations import (
     add,
     cast,
     constant,
+    copy,
     custom,
     matrix_product,
     multiply,
@@ -109,8 +110,17 @@ def attention(
         rotated_key = _rotated(tape, key, make.rotated_share)
         query, key = rotated_query, rotated_key
         del rotated_query, rotated_key
+    if job.use_cache and not job.gradient_checkpointing:
+        key, value = _cached(tape, key), _cached(tape, value)
     mixed = _mixed(tape, job, precision, block, shape, query, key, value)
     return project(output_linear(block), mixed)
+
+
+def _cached(tape: Tape, states: Tensor) -> Tensor:
+    """``DynamicCache.update``: joined to nothing, which copies; the outputs hold the copy."""
+    result = copy(tape, states)
+    tape.held.append(result.detached())
+    return result
 
 
 def output_linear(block: Block) -> Linear:

@@ -85,6 +85,8 @@ class Tape:
         self.recording = recording
         """False under ``no_grad``, and in the forward pass of a checkpointed layer, where the
         graph is there but keeps nothing."""
+        self.held: list[Tensor] = []
+        """What the model's outputs hold on to until the loss is returned."""
         self._numbers = count()
 
     def new(self, elements: int, size: int, kind: str | None = None) -> Tensor:

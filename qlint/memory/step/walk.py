@@ -22,7 +22,6 @@ from qlint.memory.step.tensors import Parameter, Tape, Tensor
 from qlint.memory.targets import adapted_linears
 
 BACKWARD = "gradients on the way"
-CACHE = "autocast's copies of adapters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +101,13 @@ def _layer(
         tape.source(hidden)
     result = run(tape, hidden)
     forward_peak = highest(ledger.events)[1]
-    cache = {}
-    if checkpointed:
-        cache = {CACHE: sum(_drop_cached(adapters))}
-    end = result.node
-    result_size = result.size
-    del result
+    end, result_size = result.node, result.size
     kept_input = [hidden] if checkpointed else []
-    del hidden
-    if not checkpointed:
-        _drop_cached(adapters)
+    del hidden, result
+    until_the_end = balance(ledger.events)
+    _end_of_forward(tape, adapters)
     kept = balance(ledger.events)
+    cache = _difference(until_the_end, kept)
     mark = len(ledger.events)
     ledger.kind = BACKWARD
     seed = [tape.new(_hidden_elements(job), result_size)]
@@ -124,7 +119,7 @@ def _layer(
         end = output.node
         held = [output] if job.use_reentrant else []
         del output
-        _drop_cached(adapters)
+        _end_of_forward(again, adapters)
         ledger.kind = BACKWARD
         ends = again.backward(end, seed)
         held.clear()
@@ -179,15 +174,12 @@ def _adapters(
     }
 
 
-def _drop_cached(adapters: dict[str, Adapter]) -> list[int]:
-    """End of the autocast region: its copies of weights go; returns their sizes."""
-    sizes: list[int] = []
+def _end_of_forward(tape: Tape, adapters: dict[str, Adapter]) -> None:
+    """Autocast's copies of trained weights go, and so do the outputs with the cache of keys."""
+    tape.held.clear()
     for adapter in adapters.values():
         for parameter in adapter.parameters():
-            if parameter.cached is not None and parameter.cached.storage is not None:
-                sizes.append(parameter.cached.storage.bytes)
             parameter.cached = None
-    return sizes
 
 
 def _trained_output(job: Job, precision: Precision, accumulates: bool) -> Parameter | None:

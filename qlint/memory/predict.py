@@ -8,9 +8,8 @@ from qlint.memory.distribution import Static, distributed
 from qlint.memory.job import Component, Distribution, Job, Loss, Prediction
 from qlint.memory.optimizer_step import OptimizerMemory, optimizer_memory
 from qlint.memory.quantisation import four_bit_tensors
-from qlint.memory.step.ledger import rounded_up
-from qlint.memory.step.precision import FLOAT32, SIZES, precision_of
-from qlint.memory.step.walk import BACKWARD, Station, stations
+from qlint.memory.step.precision import FLOAT32, precision_of
+from qlint.memory.step.walk import Station, stations
 from qlint.memory.trained import Trained, trained_matrices
 from qlint.memory.weights import (
     is_quantised,
@@ -61,7 +60,7 @@ def predict(job: Job) -> Prediction:
 
 
 def _static(job: Job, trained: tuple[Trained, ...], optimizer: OptimizerMemory) -> Static:
-    weights = sum(rounded_up(part.elements * part.size) * part.number for part in trained)
+    weights = total_bytes((part.elements * part.size, part.number) for part in trained)
     return Static(
         quantised=total_bytes(quantised_tensors(job)),
         scales=_scales(job),
@@ -154,6 +153,3 @@ def _band(job: Job) -> float:
         or job.load_in_8bit
     )
     return _WIDE_BAND if estimates else _BAND
-
-
-__all__ = ["BACKWARD", "CONTEXT_BYTES", "SIZES", "WORKSPACE_BYTES", "predict"]

@@ -9,6 +9,8 @@ BLOCK = 512
 """The allocator rounds each tensor up to this many bytes
 (``kMinBlockSize`` in ``c10/cuda/CUDACachingAllocator.cpp``)."""
 
+_MEBIBYTE = 2**20
+
 Amounts = dict[str, int]
 """Bytes by kind."""
 
@@ -62,6 +64,20 @@ class Storage:
 def rounded_up(size: int) -> int:
     """Bytes that the allocator takes for a tensor of this size."""
     return -(-size // BLOCK) * BLOCK
+
+
+def block_bytes(size: int) -> int:
+    """Bytes of the block that a tensor gets in a segment of its own, as weights do.
+
+    Above 10 MiB a segment is as large as the tensor, up to the next 2 MiB; what is left of it is
+    split off only if it is more than 1 MiB, and else counts as allocated
+    (``CUDACachingAllocator.cpp``: ``kMinLargeAlloc``, ``kRoundLarge``, ``should_split``).
+    """
+    rounded = rounded_up(size)
+    if rounded < 10 * _MEBIBYTE:
+        return rounded
+    segment = -(-rounded // (2 * _MEBIBYTE)) * 2 * _MEBIBYTE
+    return rounded if segment - rounded > _MEBIBYTE else segment
 
 
 def balance(events: list[tuple[str, int]]) -> Amounts:

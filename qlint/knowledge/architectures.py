@@ -134,7 +134,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         norms=4,
     ),
     "phi3": Architecture(
-        Make(fused_query_key_value=True, fused_gate_up=True),
+        Make(fused_query_key_value=True, fused_gate_up=True, joined_rotation=True),
         attention=("self_attn.qkv_proj", "self_attn.o_proj"),
         feed_forward=("mlp.gate_up_proj", "mlp.down_proj"),
     ),

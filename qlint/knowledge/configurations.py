@@ -79,6 +79,8 @@ def _make(architecture: Architecture, sizes: Sizes, config: Mapping[str, Any]) -
     share = config.get("partial_rotary_factor", config.get("rotary_pct"))
     if isinstance(share, (int, float)) and 0 <= share <= 1:
         make = replace(make, rotated_share=float(share))
+    if 0 < make.rotated_share < 1:
+        make = replace(make, joined_rotation=True)
     # One norm for both halves, or one for each: GPT-NeoX lets the configuration choose.
     if make.placement == "parallel" and config.get("use_parallel_residual") is False:
         make = replace(make, placement="before")

@@ -85,6 +85,8 @@ class Make:
     fused_gate_up: bool = False
     rotated_share: float = 1.0
     """Share of a head's width that gets rotary positions; 0 for learned positions."""
+    joined_rotation: bool = False
+    """Rotated and plain parts are put together with ``cat``, which lays queries out by heads."""
     attention_softcap: bool = False
     logit_softcap: bool = False
     scaled_embedding: bool = False

@@ -17,11 +17,12 @@ from qlint.memory.step.operations import (
     custom,
     matrix_product,
     multiply,
+    scratch,
     unary,
     view,
 )
 from qlint.memory.step.precision import Precision
-from qlint.memory.step.tensors import Gradient, Tape, Tensor
+from qlint.memory.step.tensors import Gradient, Node, Tape, Tensor
 
 Project = Callable[[Linear, Tensor], Tensor]
 """A linear layer with its adapter, applied."""
@@ -106,8 +107,8 @@ def attention(
         key_width = model.head_dim if make.head_norm == "heads" else shape.keys // shape.tokens
         key = norm(tape, make.norm, precision, key, key_width)
     if make.rotated_share and make.latent is None:
-        rotated_query = _rotated(tape, query, make.rotated_share)
-        rotated_key = _rotated(tape, key, make.rotated_share)
+        rotated_query = _rotated(tape, query, make.rotated_share, make.joined_rotation)
+        rotated_key = _rotated(tape, key, make.rotated_share, make.joined_rotation)
         query, key = rotated_query, rotated_key
         del rotated_query, rotated_key
     if job.use_cache and not job.gradient_checkpointing:
@@ -197,7 +198,7 @@ def _latent(
     return joined_query, joined_key, value
 
 
-def _rotated(tape: Tape, tensor: Tensor, share: float) -> Tensor:
+def _rotated(tape: Tape, tensor: Tensor, share: float, joined: bool) -> Tensor:
     """``(x * cos) + (rotate_half(x) * sin)``: only the tables are saved, which all layers share.
 
     ``rotate_half`` negates one half and joins the two; both are gone before the sum.
@@ -211,7 +212,9 @@ def _rotated(tape: Tape, tensor: Tensor, share: float) -> Tensor:
     del negated
     other = multiply(tape, turned, table)
     del turned
-    return add(tape, plain, other)
+    rotated = add(tape, plain, other)
+    del plain, other
+    return unary(tape, rotated) if joined else rotated
 
 
 def _mixed(
@@ -243,51 +246,73 @@ def _fused(
     key: Tensor,
     value: Tensor,
 ) -> Tensor:
-    """FlashAttention, by ``scaled_dot_product_attention`` or by its own package.
+    """FlashAttention, by ``scaled_dot_product_attention`` or by its own package; or the
+    memory-efficient kernel where a mask, float32 or a wide head rules it out.
 
-    Saves queries, keys, values and the result in 16 bits, and a float32 log-sum for each query.
-    Backwards it accumulates the queries' gradient in float32, in blocks of 128 positions, beside a
-    float32 for each query (``aten/src/ATen/native/transformers/cuda/flash_attn/flash_api.cpp``,
-    ``mha_bwd``: ``dq_accum``, ``softmax_d``); where heads share keys, the gradients of keys and
-    values are expanded to all heads first. A mask makes it the memory-efficient kernel, which gets
-    the mask in the queries' dtype and saves it.
+    Both save queries, keys, values and the result in the precision they run in, and a float32
+    log-sum for each query. Only FlashAttention knows heads that share keys: for the other kernel
+    they are repeated first. A mask is saved in the queries' dtype.
     """
     size = precision.autocast or query.size
+    sdpa = job.attn_implementation == "sdpa"
+    masked = sdpa and _needs_mask(job, block, shape)
+    efficient = sdpa and (masked or size == FLOAT32 or shape.query_width > _WIDEST_FLASH_HEAD)
+    if masked:
+        # transformers repeats them itself then (``use_gqa_in_sdpa``), before autocast's cast.
+        key, value = _repeated(tape, key, shape.queries), _repeated(tape, value, shape.outputs)
     inside = tuple(cast(tape, tensor, size) for tensor in (query, key, value))
+    if efficient and not masked:
+        repeated = (
+            _repeated(tape, inside[1], shape.queries),
+            _repeated(tape, inside[2], shape.outputs),
+        )
+        inside = (inside[0], *repeated)
+    mask = (tape.new(shape.batch * shape.length**2, size),) if masked else ()
     statistics = tape.new(shape.batch * shape.heads * shape.length, FLOAT32)
-    mask = _mask(tape, job, block, shape, size)
-    # The result is saved by its own node: a second handle on the same bytes stands for it.
     result = tape.new(shape.outputs, size)
-    queries, keys, values = shape.queries, shape.keys, shape.values
+    elements = tuple(tensor.elements for tensor in inside)
+    scratch_sizes = _efficient_scratch(shape, size) if efficient else _flash_scratch(shape, size)
 
-    def backward(gradient: Tensor) -> tuple[Gradient, ...]:
-        padded = -(-shape.length // 128) * 128
-        accumulator = tape.new(shape.batch * padded * shape.heads * shape.query_width, FLOAT32)
-        of_queries = tape.new(shape.batch * padded * shape.heads, FLOAT32)
-        handed = (tape.new(queries, size), tape.new(keys, size), tape.new(values, size))
-        if shape.heads != shape.key_value_heads:
-            expanded = tape.new(queries + shape.outputs, size)
-            del expanded
-        del accumulator, of_queries
+    def backward(node: Node, gradient: Tensor) -> tuple[Gradient, ...]:
+        held = [scratch(tape, amount, tape.ledger.kind) for amount in scratch_sizes]
+        handed = tuple(tape.new(number, size) for number in elements)
+        del held
         return handed
 
-    return tape.track(
-        result,
-        inside,
-        lambda node, gradient: backward(gradient),
-        (*inside, statistics, result, *mask),
-    )
+    tape.track(result, inside, backward, (*inside, statistics, result, *mask))
+    # ``transpose(1, 2).contiguous()`` copies where queries are laid out by heads.
+    return copy(tape, result) if job.model.make.joined_rotation else result
 
 
-def _mask(
-    tape: Tape, job: Job, block: Block, shape: Heads, size: int
-) -> tuple[Tensor, ...]:
-    """The mask in the queries' dtype, where one is needed: padding, or a window that ends early."""
+_WIDEST_FLASH_HEAD = 256
+
+
+def _flash_scratch(shape: Heads, size: int) -> list[int]:
+    """A float32 sum of the queries' gradient, rows rounded up to 128 and widths to 32 (64 above
+    128), a float32 for each query, and gradients of keys and values for every query head
+    (``flash_attn/flash_api.cpp``, ``mha_bwd``: ``dq_accum``, ``softmax_d``, ``dk_expanded``)."""
+    rows = shape.batch * shape.heads * (-(-shape.length // 128) * 128)
+    step = 32 if shape.query_width <= 128 else 64
+    width = -(-shape.query_width // step) * step
+    expanded = [] if shape.heads == shape.key_value_heads else [shape.queries * size] * 2
+    return [FLOAT32 * rows, FLOAT32 * rows * width, *expanded]
+
+
+def _efficient_scratch(shape: Heads, size: int) -> list[int]:
+    """A float32 for each row, and of 16-bit inputs a float32 sum of the queries' gradient
+    (``mem_eff_attention/kernel_backward.h``)."""
+    rows = shape.batch * shape.heads
+    delta = FLOAT32 * rows * shape.length
+    if size == FLOAT32:
+        return [delta]
+    padded = (-(-shape.length // 64) * 64) * (-(-shape.query_width // 32) * 32)
+    return [delta, FLOAT32 * rows * padded]
+
+
+def _needs_mask(job: Job, block: Block, shape: Heads) -> bool:
+    """Padding needs one, and so does a window that ends before the sequence does."""
     window = block.sliding_window
-    windowed = window is not None and window < shape.length
-    if job.attn_implementation != "sdpa" or not (job.padding or windowed):
-        return ()
-    return (tape.new(shape.batch * shape.length * shape.length, size),)
+    return job.padding or (window is not None and window < shape.length)
 
 
 def _eager(

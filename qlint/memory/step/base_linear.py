@@ -8,6 +8,7 @@ from qlint.memory.quantisation import absmax_scratch
 from qlint.memory.step.operations import cast, custom, scratch
 from qlint.memory.step.precision import Precision, plain_linear
 from qlint.memory.step.tensors import Gradient, Tape, Tensor
+from qlint.memory.weights import is_quantised
 
 DENSE_WEIGHT = "dequantised weight"
 
@@ -16,10 +17,9 @@ def base_linear(
     tape: Tape, job: Job, precision: Precision, linear: Linear, tensor: Tensor
 ) -> Tensor:
     """One linear layer of the base, as the job stores it."""
-    name = linear.name.rsplit(".", 1)[-1]
-    if job.load_in_4bit and name not in job.skip_modules:
-        return _four_bits(tape, job, precision, linear, tensor)
-    if job.load_in_8bit and name not in job.skip_modules:
+    if is_quantised(job, linear):
+        if job.load_in_4bit:
+            return _four_bits(tape, job, precision, linear, tensor)
         return _eight_bits(tape, linear, tensor)
     return plain_linear(
         tape, precision, tensor, linear.inputs, linear.outputs, precision.dense

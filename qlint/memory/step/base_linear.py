@@ -81,8 +81,9 @@ def _eight_bits(tape: Tape, linear: Linear, tensor: Tensor) -> Tensor:
     """``MatMul8bitLt`` (``bitsandbytes/autograd/_functions.py``).
 
     The input is cast to float16 and quantised to int8 by rows; the product is int32 before it is
-    scaled. The input itself is kept on ``ctx`` for the backward, which casts the weight to the
-    input's dtype.
+    scaled. The input itself is put on ``ctx``, though the backward does not need it: it only casts
+    the weight to the input's dtype. Checkpointing without reentrance does not see it there, so the
+    inputs of all layers pile up.
     """
     rows = tensor.elements // linear.inputs
     half = cast(tape, tensor.detached(), 2)
@@ -98,8 +99,8 @@ def _eight_bits(tape: Tape, linear: Linear, tensor: Tensor) -> Tensor:
         del weight
         return (result,)
 
-    result = custom(
-        tape, (tensor,), rows * linear.outputs, size, backward, (tensor,) if tensor.tracked else ()
-    )
+    result = tape.new(rows * linear.outputs, size)
     del accumulated, quantised, row_scales
-    return result
+    return tape.track(
+        result, (tensor,), lambda node, gradient: backward(gradient), context=(tensor,)
+    )

@@ -15,7 +15,7 @@ from qlint.knowledge.shapes import Block, Linear
 from qlint.memory.job import Job
 from qlint.memory.step.adapted_linear import Adapter, adapted_linear, new_adapter
 from qlint.memory.step.decoder_layer import decoder_layer
-from qlint.memory.step.ledger import Amounts, Ledger, balance, highest
+from qlint.memory.step.ledger import Amounts, Event, Ledger, balance, highest
 from qlint.memory.step.loss import LOGITS, head
 from qlint.memory.step.precision import Precision, precision_of
 from qlint.memory.step.tensors import Node, Parameter, Tape, Tensor
@@ -49,35 +49,45 @@ class Replay:
     backward_peak: Amounts
     left: Amounts
     """New gradients, and what the graph holds on to until the loss is dropped."""
+    forward: tuple[Event, ...]
+    backward: tuple[Event, ...]
 
 
-def stations(job: Job) -> Iterator[Station]:
-    """Every stretch of a micro-step in its order, with all that is allocated at its peak."""
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A micro-step: its layers in their order, and what follows the last of them."""
+
+    layers: tuple[Replay, ...]
+    head: Replay
+
+
+def walk(job: Job) -> Walk:
+    """Replay every kind of layer of this job once."""
     precision = precision_of(job)
     accumulates = job.gradient_accumulation_steps > 1
-    layers = [
-        (block, number) for block in job.model.blocks for number in range(block.layers)
-    ]
+    blocks = [block for block in job.model.blocks for _ in range(block.layers)]
+    # The first layer's input may need no gradient, so it keeps less.
     replays = {
         (block, first): _layer(job, precision, block, accumulates, first)
-        for block, first in {(block, index == 0) for index, (block, _) in enumerate(layers)}
+        for block, first in {(block, index == 0) for index, block in enumerate(blocks)}
     }
-    order = [replays[block, index == 0] for index, (block, _) in enumerate(layers)]
+    layers = tuple(replays[block, index == 0] for index, block in enumerate(blocks))
+    return Walk(layers, _head(job, precision, accumulates))
+
+
+def stations(walked: Walk) -> Iterator[Station]:
+    """Every stretch of a micro-step in its order, with all that is allocated at its peak."""
     below: Amounts = {}
     cache: Amounts = {}
-    for index, replay in enumerate(order):
+    for index, replay in enumerate(walked.layers):
         yield Station(f"forward of layer {index}", _sum(below, cache, replay.forward_peak))
         below, cache = _sum(below, replay.kept), _sum(cache, replay.cache)
-    last = _head(job, precision, accumulates)
-    yield Station("loss", _sum(below, cache, last.forward_peak))
-    yield Station("backward of the loss", _sum(below, last.backward_peak))
-    gradients = last.left
-    for index in range(len(order) - 1, -1, -1):
-        replay = order[index]
+    yield Station("loss", _sum(below, cache, walked.head.forward_peak))
+    yield Station("backward of the loss", _sum(below, walked.head.backward_peak))
+    gradients = walked.head.left
+    for index, replay in reversed(tuple(enumerate(walked.layers))):
         below = _difference(below, replay.kept)
-        yield Station(
-            f"backward of layer {index}", _sum(below, gradients, replay.backward_peak)
-        )
+        yield Station(f"backward of layer {index}", _sum(below, gradients, replay.backward_peak))
         gradients = _sum(gradients, replay.left)
     yield Station("end of the backward", gradients)
 
@@ -119,7 +129,9 @@ def _layer(
     kept_input.clear()
     left = balance(ledger.events)
     del graph
-    return Replay(forward_peak, kept, _difference(until_the_end, kept), backward_peak, left)
+    events = tuple(ledger.events)
+    cache = _difference(until_the_end, kept)
+    return Replay(forward_peak, kept, cache, backward_peak, left, events[:mark], events[mark:])
 
 
 def _gradient(tape: Tape, job: Job, size: int) -> Tensor:
@@ -171,11 +183,12 @@ def _head(job: Job, precision: Precision, accumulates: bool) -> Replay:
     backward_peak = _highest_after(ledger, kept, mark)
     ends.clear()
     del end
-    return Replay(forward_peak, {}, {}, backward_peak, balance(ledger.events))
+    events, left = tuple(ledger.events), balance(ledger.events)
+    return Replay(forward_peak, {}, {}, backward_peak, left, events[:mark], events[mark:])
 
 
 def _highest_after(ledger: Ledger, kept: Amounts, mark: int) -> Amounts:
-    start = [(kind, size) for kind, size in kept.items()]
+    start = [(kind, size, -1) for kind, size in kept.items()]
     return highest(start + ledger.events[mark:])[1]
 
 

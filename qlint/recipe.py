@@ -234,6 +234,9 @@ class Note:
     """What is probably meant: the known name nearest to an unknown key, the number of a text."""
     other: Origin | None = None
     """The second place that the note is about: what a conflict is with, the first of two keys."""
+    framework: str = ""
+    """Whose loader reads the file, by the name in :mod:`qlint.knowledge.frameworks`; empty where
+    none is at hand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,7 +240,10 @@ class Sheet:
         sign = "" if exponent.startswith(("-", "+")) or not mark else "+"
         meant = f"{mantissa}{mark}{sign}{exponent}"
         message = f"{key}: {text} is text to a YAML 1.1 loader; write {meant}"
-        self.notes.append(Note("number-as-text", key, message, self.origin(node, key), meant))
+        origin, owner = self.origin(node, key), self.knowledge.file
+        self.notes.append(
+            Note("number-as-text", key, message, origin, meant, framework=owner)
+        )
 
     def check_number(self, key: str, field: Field) -> None:
         """Note a number that was read as text."""
@@ -272,7 +275,8 @@ class Sheet:
             path = f"{prefix}.{key}" if prefix else key
             origin = Origin(self.path, span.line, span.column, None, None, path,
                             span.end_line, span.end_column)  # fmt: skip
-            self.notes.append(Note("unknown-key", path, message, origin, nearest))
+            owner = self.knowledge.file
+            self.notes.append(Note("unknown-key", path, message, origin, nearest, framework=owner))
 
 
 @cache

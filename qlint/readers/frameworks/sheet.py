@@ -241,9 +241,7 @@ class Sheet:
         meant = f"{mantissa}{mark}{sign}{exponent}"
         message = f"{key}: {text} is text to a YAML 1.1 loader; write {meant}"
         origin, owner = self.origin(node, key), self.knowledge.file
-        self.notes.append(
-            Note("number-as-text", key, message, origin, meant, framework=owner)
-        )
+        self.notes.append(Note("number-as-text", key, message, origin, meant, framework=owner))
 
     def check_number(self, key: str, field: Field) -> None:
         """Note a number that was read as text."""
@@ -265,7 +263,8 @@ class Sheet:
         for key, entry in holder.entries.items():
             if key in known or key in further or key.startswith(("x-", "_", ".")):
                 continue
-            nearest = _nearest(key, known | further)
+            # What is written besides is not what was meant.
+            nearest = _nearest(key, (known | further).difference(holder.entries))
             if near_only and nearest is None:
                 continue
             message = f"{self.knowledge.package} has no key {key!r}"

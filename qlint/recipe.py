@@ -219,6 +219,7 @@ NoteKind: TypeAlias = Literal[
     "ignored-key",
     "several-documents",
     "conflict",
+    "adapter-twice",
 ]
 
 

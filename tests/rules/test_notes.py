@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -173,3 +174,58 @@ def test_a_learning_rate_that_the_framework_turns_into_a_number_counts() -> None
     assert severity("QL101", replace(recipe(learning_rate="inf"), kind="yaml")) is None
     endless = replace(recipe(learning_rate="inf"), kind="yaml", framework="axolotl")
     assert severity("QL101", endless) is None
+
+
+TWICE = """\
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM
+from trl import SFTTrainer
+
+adapter = LoraConfig(r=8, task_type="CAUSAL_LM")
+model = AutoModelForCausalLM.from_pretrained("team/base")
+model = get_peft_model(model, adapter)
+SFTTrainer(model=model, peft_config=adapter).train()
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "level"), [("0.26.2", "warning"), ("0.27.2", "error"), ("1.16.0", "error")]
+)
+def test_a_peft_model_with_a_further_adapter_weighs_by_release(version: str, level: str) -> None:
+    reading = read("train.py", TWICE.encode(), Request(target_versions={"trl": version}))
+    (finding,) = on("QL502", reading)
+    assert (finding.severity.value, finding.location.line) == (level, 8)
+    assert f"TRL {version}" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "count"),
+    [
+        ("get_peft_model(model, adapter)", 'PeftModel.from_pretrained(model, "saved")', 1),
+        ("get_peft_model(model, adapter)", "get_peft_model(model, adapter).merge_and_unload()", 0),
+        ("model = get_peft_model(model, adapter)\n", "model.add_adapter(adapter)\n", 0),
+        (", peft_config=adapter", "", 0),
+        (", peft_config=adapter", ", peft_config=None", 0),
+    ],
+)
+def test_only_a_peft_model_with_peft_config_is_reported(old: str, new: str, count: int) -> None:
+    assert old in TWICE
+    reading = read("train.py", TWICE.replace(old, new).encode(), Request())
+    assert len(on("QL502", reading)) == count
+
+
+def test_a_notebook_names_the_cell_of_what_is_odd() -> None:
+    cells = TWICE.split("\n\n")
+    config = FACTORY.replace("lora_rank:", "lora_rnak:")
+    cells += [f"%%writefile config.yaml\n{config}", "!llamafactory-cli train config.yaml"]
+    rows = [
+        {"cell_type": "code", "metadata": {}, "outputs": [], "source": text.splitlines(True)}
+        for text in cells
+    ]
+    notebook = {"cells": rows, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    reading = read("train.ipynb", json.dumps(notebook).encode(), Request())
+    (twice,) = on("QL502", reading)
+    assert (twice.location.cell, twice.location.line) == (2, 4)
+    (unknown,) = on("QL004", reading)
+    assert (unknown.location.cell, unknown.location.line) == (3, 6)
+    assert unknown.fixes[0].edits == ()

@@ -232,7 +232,8 @@ class Note:
     message: str
     origin: Origin
     suggestion: str | None = None
-    """What is probably meant: the known name nearest to an unknown key, the number of a text."""
+    """What is probably meant: the known name nearest to an unknown key, the number of a text, what
+    would make an ignored key count."""
     other: Origin | None = None
     """The second place that the note is about: what a conflict is with, the first of two keys."""
     framework: str = ""

@@ -30,8 +30,8 @@ def _finding(note: Note, reading: Reading, context: Context) -> Finding:
     else:
         severity, what = Severity.WARNING, f"{release} does not train what both say"
         impact = (
-            "TRL up to 0.19 ignores peft_config, 0.20 and 0.21 put a second adapter on the first, "
-            "0.22 to 0.26 merge the first into the 4-bit base and start anew."
+            "SFTTrainer up to 0.19 ignores peft_config; 0.20 and 0.21 put a second adapter on the "
+            "first; 0.22 to 0.26, and DPOTrainer before, merge the first into the base."
         )
     return noted_finding(
         context,

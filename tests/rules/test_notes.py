@@ -147,6 +147,36 @@ def test_a_loose_loader_reads_numbers() -> None:
     assert found("QL007", FACTORY.replace("1.0e-4", "1e-4")) == []
 
 
+SUPERVISED = """\
+model_name_or_path: team/base
+dataset_name: team/data
+learning_rate: 1.0e-4
+lora_r: 8
+lora_alpha: 16
+packing: false
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (SUPERVISED, "lora_r and lora_alpha have no effect without use_peft: true."),
+        (SUPERVISED + "use_peft: true\n", None),
+        (SUPERVISED + "use_peft: false\n", None),
+        (AXOLOTL.replace("adapter: qlora\n", ""), "without adapter: lora."),
+        (AXOLOTL.replace("adapter: qlora\n", "adapter:\n"), None),
+        (AXOLOTL, None),
+    ],
+)
+def test_keys_of_an_adapter_that_nothing_turns_on(text: str, says: str | None) -> None:
+    messages = [finding.message for finding in found("QL006", text)]
+    if says is None:
+        assert messages == []
+    else:
+        (message,) = messages
+        assert message.endswith(says)
+
+
 def test_a_second_document_is_reported_where_it_begins() -> None:
     (finding,) = found("QL501", f"{AXOLOTL}---\n{AXOLOTL}")
     assert finding.severity.value == "error"

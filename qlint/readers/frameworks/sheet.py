@@ -243,6 +243,17 @@ class Sheet:
         origin, owner = self.origin(node, key), self.knowledge.file
         self.notes.append(Note("number-as-text", key, message, origin, meant, framework=owner))
 
+    def note_ignored_key(self, key: str, message: str, remedy: str) -> None:
+        """A key that has no effect beside what is written, or not written, besides."""
+        entry = self.root.entry_at(key)
+        if entry is None:
+            return
+        span = entry.key
+        origin = Origin(self.path, span.line, span.column, None, None, key,
+                        span.end_line, span.end_column)  # fmt: skip
+        owner = self.knowledge.file
+        self.notes.append(Note("ignored-key", key, message, origin, remedy, framework=owner))
+
     def check_number(self, key: str, field: Field) -> None:
         """Note a number that was read as text."""
         node = self.node(key)

@@ -91,7 +91,8 @@ class _NotebookReading:
         self.folder = self.project.folder
         around = request.versions_for(path)
         asked = {name: around[name] for name in request.target_versions if name in around}
-        self.versions = {**around, **pinned_versions(source.commands), **asked}
+        own = pinned_versions(source.commands, self.folder, request.root)
+        self.versions = {**around, **own, **asked}
 
     def evaluate(self, flips: Mapping[str, bool], uncalled: bool = False) -> Outcome:
         """Run the cells in order, each evaluation with a fresh disk and folder."""

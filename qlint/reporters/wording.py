@@ -10,12 +10,16 @@ if TYPE_CHECKING:
 
 
 def place(spot: Location | Source | Origin) -> str:
-    """Write ``path:line:column``, with the cell in a notebook; empty where there is no path."""
+    """Write ``path:line:column``, in a notebook ``path: cell 3, line 5, column 1``.
+
+    Empty where there is no path.
+    """
     if spot.path is None:
         return ""
-    parts = [spot.path]
     if spot.cell is not None:
-        parts.append(f"cell {spot.cell}")
+        column = f", column {spot.column}" if spot.column is not None else ""
+        return f"{spot.path}: cell {spot.cell}, line {spot.line}{column}"
+    parts = [spot.path]
     if spot.line is not None:
         parts.append(str(spot.line))
         if spot.column is not None:

@@ -47,5 +47,5 @@ def position(origin: Origin | None) -> str | None:
     if origin.line is None:
         return name
     if origin.cell is not None:
-        return f"{name}, cell {origin.cell}, line {origin.line}"
+        return f"{name}: cell {origin.cell}, line {origin.line}"
     return f"{name}:{origin.line}"

@@ -42,9 +42,15 @@ def field_value(field: Field) -> str:
     )
 
 
-def station(origin: Origin) -> str:
-    """Write one station: what happened to the value there, and where that is."""
+def station(origin: Origin, home: str | None = None) -> str:
+    """Write one station: what happened to the value there, and where that is.
+
+    In the file ``home``, which stands above, only the line is written.
+    """
     where = place(origin)
+    if home is not None and origin.path == home and origin.line is not None:
+        cell = f"cell {origin.cell}, " if origin.cell is not None else ""
+        where = f"{cell}line {origin.line}"
     if origin.via and where:
         return f"{origin.via} at {where}"
     return origin.via or f"written at {where}"

@@ -17,6 +17,7 @@ from qlint.knowledge.shapes import Make, Model
 from qlint.knowledge.sizes import Sizes, read_sizes
 from qlint.near_names import did_you_mean
 
+
 def from_config(
     config: Mapping[str, Any], identity: str = "config.json", names: tuple[str, ...] = ()
 ) -> Model:
@@ -40,7 +41,9 @@ def from_config(
         intermediate_size=sizes.intermediate,
         vocabulary=sizes.vocabulary,
         tied_embeddings=_tied(config, text, architecture),
-        blocks=decoder_blocks(architecture, make, sizes, {**text, "model_type": model_type}, norm_width),
+        blocks=decoder_blocks(
+            architecture, make, sizes, {**text, "model_type": model_type}, norm_width
+        ),
         final_norm_parameters=_final(architecture, model_type, sizes, norm_width),
         position_parameters=_positions(model_type, sizes, text),
         layer_path=architecture.layer_path,

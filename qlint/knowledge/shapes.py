@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 LinearKind: TypeAlias = Literal["linear", "expert", "router"]
-"""An expert or a router is a linear module of its own only in transformers before 5; since then
-all experts of a layer are stacked in 3-D parameters, and the router's weight is a bare parameter."""
+"""An expert or a router is a linear module of its own only in transformers before 5; since then all
+experts of a layer are stacked in 3-D parameters, and the router's weight is a bare parameter."""
 
 
 @dataclass(frozen=True, slots=True)

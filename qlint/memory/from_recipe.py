@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -173,9 +172,7 @@ def _run(answers: _Answers) -> dict[str, Any]:
         "padding": not packing and isinstance(batch, int) and batch > 1,
         "loss": _loss(answers),
         "distributed": distributed,
-        "world_size": 1
-        if distributed is Distribution.SINGLE
-        else answers.whole("world_size", 2),
+        "world_size": 1 if distributed is Distribution.SINGLE else answers.whole("world_size", 2),
     }
 
 
@@ -222,9 +219,7 @@ def _loss(answers: _Answers) -> Loss:
     return Loss.FULL
 
 
-def _before(
-    recipe: Recipe, library: str, major: int, minor: int, otherwise: bool = False
-) -> bool:
+def _before(recipe: Recipe, library: str, major: int, minor: int, otherwise: bool = False) -> bool:
     """True where the version whose defaults were used is older; ``otherwise`` if unknown."""
     version = recipe.versions.get(library, {}).get("version", "")
     parts = version.split(".")[:2]
@@ -271,5 +266,3 @@ def _names(value: Json) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)):
         return ()
     return tuple(dict.fromkeys(name for name in value if isinstance(name, str)))
-
-

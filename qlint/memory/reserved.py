@@ -1,8 +1,8 @@
 """What the allocator reserves for a step: the replayed step run through its rules.
 
 A segment that was cut up for one stretch of the step may be useless for the next, whose tensors are
-larger; so more is reserved than is ever allocated at a time. Every layer asks for the same again, so
-a few of them stand for all. When a card is full, PyTorch gives unused segments back before it
+larger; so more is reserved than is ever allocated at a time. Every layer asks for the same again,
+so a few of them stand for all. When a card is full, PyTorch gives unused segments back before it
 fails: a run that fits only without them still runs, slower.
 """
 

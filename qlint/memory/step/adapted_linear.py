@@ -27,7 +27,7 @@ class Adapter:
 
 
 def new_adapter(job: Job, precision: Precision, linear: Linear, accumulates: bool) -> Adapter:
-    """The adapter of one layer; ``accumulates`` says that gradients of earlier micro-steps exist."""
+    """The adapter of one layer; ``accumulates``: gradients of earlier micro-steps are there."""
     rank = job.lora_r or 0
 
     def parameter(elements: int) -> Parameter:
@@ -110,10 +110,8 @@ def _with_magnitude(
     narrow = trained_linear(tape, precision, inside, adapter.a, job.lora_r or 1)
     low_rank = trained_linear(tape, precision, narrow, adapter.b, linear.outputs)
     del narrow
-    if job.lora_dropout:
-        base = _product(tape, precision, inside, dense, linear)
-    else:
-        base = result
+    again = job.lora_dropout > 0
+    base = _product(tape, precision, inside, dense, linear) if again else result
     scaled_base = multiply(tape, base, scale)
     scaled = multiply(tape, low_rank, scale)
     scaled_low_rank = unary(tape, scaled)
@@ -142,9 +140,7 @@ def _norm_scratch(tape: Tape, linear: Linear, size: int, precision: Precision) -
         tape.ledger.transient(
             "dequantised weight", identity * precision.adapters, identity * low, weights * low
         )
-        tape.ledger.transient(
-            "dequantised weight", weights * size, weights * size, weights * size
-        )
+        tape.ledger.transient("dequantised weight", weights * size, weights * size, weights * size)
 
 
 def _product(

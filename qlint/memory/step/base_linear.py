@@ -21,9 +21,7 @@ def base_linear(
         if job.load_in_4bit:
             return _four_bits(tape, job, precision, linear, tensor)
         return _eight_bits(tape, linear, tensor)
-    return plain_linear(
-        tape, precision, tensor, linear.inputs, linear.outputs, precision.dense
-    )
+    return plain_linear(tape, precision, tensor, linear.inputs, linear.outputs, precision.dense)
 
 
 def dequantised(tape: Tape, job: Job, linear: Linear, size: int) -> Tensor:

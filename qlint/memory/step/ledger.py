@@ -19,7 +19,7 @@ Event = tuple[str, int, int]
 class Ledger:
     """Records every allocation and release."""
 
-    __slots__ = ("events", "kind", "_numbers")
+    __slots__ = ("_numbers", "events", "kind")
 
     def __init__(self) -> None:
         self.events: list[Event] = []

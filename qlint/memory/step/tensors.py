@@ -1,9 +1,10 @@
 """Tensors with a size and no content, and the graph that autograd builds of them.
 
-Transcribes ``torch/csrc/autograd``: a node keeps what its formula needs (``derivatives.yaml``) until
-it has run; the engine runs the node made last first (``engine.cpp``, ``CompareNodeTaskTime``); where
-several gradients meet they are added in place (``input_buffer.cpp``); the first gradient of a
-parameter is taken over as it is, later ones are added to it (``accumulate_grad.h``).
+Transcribes ``torch/csrc/autograd``: a node keeps what its formula needs (``derivatives.yaml``)
+until it has run; the engine runs the node made last first (``engine.cpp``,
+``CompareNodeTaskTime``); where several gradients meet they are added in place
+(``input_buffer.cpp``); the first gradient of a parameter is taken over as it is, later ones are
+added to it (``accumulate_grad.h``).
 """
 
 from __future__ import annotations

@@ -92,9 +92,7 @@ def stations(walked: Walk) -> Iterator[Station]:
     yield Station("end of the backward", gradients)
 
 
-def _layer(
-    job: Job, precision: Precision, block: Block, accumulates: bool, first: bool
-) -> Replay:
+def _layer(job: Job, precision: Precision, block: Block, accumulates: bool, first: bool) -> Replay:
     ledger = Ledger()
     adapters = _adapters(job, precision, block, accumulates)
     checkpointed = job.gradient_checkpointing

@@ -17,7 +17,6 @@ from qlint.knowledge.shapes import Make, Model
 from qlint.knowledge.sizes import Sizes, read_sizes
 from qlint.near_names import did_you_mean
 
-
 _RESIDUAL_DROPOUT = ("resid_pdrop", "residual_dropout", "hidden_dropout", "dropout")
 
 

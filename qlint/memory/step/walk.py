@@ -71,7 +71,7 @@ def walk(job: Job) -> Walk:
     stream = precision.rest
     known: dict[tuple[Block, bool, int], Replay] = {}
     layers: list[Replay] = []
-    for block in (block for block in job.model.blocks for _ in range(block.layers)):
+    for block in _layers(job):
         # The first layer's input may need no gradient, so it keeps less.
         key = block, not layers, stream
         if key not in known:
@@ -79,6 +79,12 @@ def walk(job: Job) -> Walk:
         layers.append(known[key])
         stream = known[key].stream
     return Walk(tuple(layers), _head(job, precision, accumulates, stream))
+
+
+def _layers(job: Job) -> Iterator[Block]:
+    for block in job.model.blocks:
+        for _ in range(block.layers):
+            yield block
 
 
 def stations(walked: Walk) -> Iterator[Station]:

@@ -18,7 +18,6 @@ from .quantised import fake_quantise
 
 def build(
     job: Job,
-    config: Mapping[str, Any],
     layers: int,
     quantise: Callable[[Any, Job, set[str]], None] = fake_quantise,
 ) -> Any:
@@ -26,7 +25,7 @@ def build(
 
     Call it under a fake mode; without one, and with a ``quantise`` of its own, the model is real.
     """
-    model = _base(job, config, layers)
+    model = _base(job, layers)
     if job.load_in_4bit or job.load_in_8bit:
         quantise(model, job, _unquantised(model, job))
         model.is_loaded_in_4bit = job.load_in_4bit
@@ -62,10 +61,20 @@ def configuration(config: Mapping[str, Any], layers: int) -> Any:
     return AutoConfig.for_model(kind, **values)
 
 
-def _base(job: Job, config: Mapping[str, Any], layers: int) -> Any:
-    made = configuration(config, layers)
+def pattern(config: Mapping[str, Any], layers: int) -> int:
+    """How many layers make one period of the model's kinds of layers; 1 where all are alike."""
+    kinds = getattr(configuration(config, layers), "layer_types", None)
+    if not kinds:
+        return 1
+    for period in range(1, layers):
+        if all(kinds[number] == kinds[number - period] for number in range(period, layers)):
+            return period
+    return layers
+
+
+def _base(job: Job, layers: int) -> Any:
     return AutoModelForCausalLM.from_config(
-        made,
+        configuration(job.model.config, layers),
         dtype=getattr(torch, job.base_dtype),
         attn_implementation="eager" if job.attn_implementation == "eager" else "sdpa",
     )

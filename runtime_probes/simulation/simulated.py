@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from qlint.memory.job import Distribution, Job, Loss
 
 from . import allocator, model, step
-from .shapes import config_of
 from .trace import NotUniform, Trace
 
 _LAYERS_RUN = 5
@@ -42,28 +41,21 @@ class Simulated:
     seconds: float
 
 
-def simulate(
-    job: Job,
-    config: Mapping[str, Any] | None = None,
-    *,
-    device: Literal["cuda", "cpu"] = "cuda",
-) -> Simulated:
+def simulate(job: Job, device: Literal["cuda", "cpu"] = "cuda") -> Simulated:
     """Simulate one training step of ``job`` from its second step on.
 
-    ``config`` is the content of the model's ``config.json``; without it, it is made from the
-    job's model shape. ``device="cpu"`` counts what a run on the CPU takes, byte by byte, which can
-    be measured without a GPU.
+    ``device="cpu"`` counts what a run on the CPU takes, byte by byte, which can be measured
+    without a GPU.
 
     Raises:
         ValueError: The job has a part that cannot be simulated; the message names it.
     """
     _check(job)
     begin = time.perf_counter()
-    config = config_of(job.model) if config is None else config
-    layers = config["num_hidden_layers"]
-    together = _pattern(config)
+    layers = job.model.layers
+    together = model.pattern(job.model.config, layers)
     run_layers = _LAYERS_RUN * together
-    trace, paged, layers_run = _shortened(job, config, layers, together, run_layers, device)
+    trace, paged, layers_run = _shortened(job, layers, together, run_layers, device)
     peak = allocator.peak(trace, exact=device == "cpu")
     components = dict(sorted(peak.components.items(), key=lambda item: -item[1]))
     if peak.unsplit:
@@ -90,35 +82,22 @@ def _check(job: Job) -> None:
 
 
 def _shortened(
-    job: Job, config: Mapping[str, Any], layers: int, together: int, run_layers: int, device: str
+    job: Job, layers: int, together: int, run_layers: int, device: str
 ) -> tuple[Trace, int, int]:
     """The whole step's trace, its paged bytes and the layers that were run for it."""
     if run_layers < layers and layers % together == 0:
-        trace, paged = _run(job, config, run_layers, together, device)
+        trace, paged = _run(job, run_layers, together, device)
         try:
             longer = trace.with_layers(layers // together)
         except NotUniform:
             pass
         else:
             return longer, paged * layers // run_layers, run_layers
-    trace, paged = _run(job, config, layers, 1, device)
+    trace, paged = _run(job, layers, 1, device)
     return trace, paged, layers
 
 
-def _run(
-    job: Job, config: Mapping[str, Any], layers: int, together: int, device: str
-) -> tuple[Trace, int]:
+def _run(job: Job, layers: int, together: int, device: str) -> tuple[Trace, int]:
     with step.quiet(), FakeTensorMode():
-        built = model.build(job, config, layers)
+        built = model.build(job, layers)
         return step.run(built, job, together, cuda=device == "cuda")
-
-
-def _pattern(config: Mapping[str, Any]) -> int:
-    """How many layers make one period of the model's pattern of layers; 1 where all are alike."""
-    kinds = model.configuration(config, config["num_hidden_layers"]).to_dict().get("layer_types")
-    if not kinds:
-        return 1
-    for period in range(1, len(kinds)):
-        if all(kinds[i] == kinds[i - period] for i in range(period, len(kinds))):
-            return period
-    return len(kinds)

@@ -40,8 +40,10 @@ def states(optim: str, parameters: Sequence[Any]) -> list[State]:
     return [_plain(optim, kind, parameter) for parameter in parameters]
 
 
-def step_scratch(optim: str, parameters: Sequence[Any]) -> dict[int, int]:
+def step_scratch(optim: str, parameters: Sequence[Any]) -> dict[int | None, int]:
     """Bytes that one optimizer step holds for a moment, all at once, by number of the parameter.
+
+    None stands for no parameter in particular.
 
     torch's default on CUDA works on all parameters together and takes the root of all second
     moments into new tensors (``_multi_tensor_adam`` in torch/optim/adam.py); the fused kernels and
@@ -49,15 +51,14 @@ def step_scratch(optim: str, parameters: Sequence[Any]) -> dict[int, int]:
     and the update beside each other (transformers/optimization.py).
     """
     kind = optimizer_kind(optim)
-    sizes = {
+    sizes: dict[int | None, int] = {
         number: parameter.numel() * parameter.element_size()
         for number, parameter in enumerate(parameters)
     }
     if kind is None or not sizes:
         return {}
     if kind.family == "adafactor":
-        largest = max(sizes, key=lambda number: sizes[number])
-        return {largest: 2 * sizes[largest]}
+        return {None: 2 * max(sizes.values())}
     return sizes if optim in _TOGETHER else {}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import bitsandbytes
 import torch
 from bitsandbytes.functional import QuantState
-from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 
 from qlint.memory.job import Job
 
@@ -23,11 +23,24 @@ NESTED_BLOCK = 256
 """Scales that share a second scale under double quantisation."""
 
 
-class Params4bit(FakeTensor):
+class FakeMode(FakeTensorMode):
+    """The mode of all tensors of a simulation; copies of them stay in it."""
+
+    def __deepcopy__(self, memo: Any) -> FakeMode:
+        return self
+
+
+class _Packed(FakeTensor):
+    def __deepcopy__(self, memo: Any) -> Any:
+        # PEFT copies a base layer to take the norm of its weight for DoRA, and drops the copy.
+        return self
+
+
+class Params4bit(_Packed):
     """A fake packed weight under the name that PEFT looks for."""
 
 
-class Int8Params(FakeTensor):
+class Int8Params(_Packed):
     """A fake 8-bit weight under the name that PEFT looks for."""
 
 

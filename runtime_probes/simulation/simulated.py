@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from torch._subclasses.fake_tensor import FakeTensorMode
-
 from qlint.memory.job import Distribution, Job, Loss
 
 from . import allocator, model, step
+from .quantised import FakeMode
 from .trace import NotUniform, Trace
 
 _LAYERS_RUN = 5
@@ -98,6 +97,6 @@ def _shortened(
 
 
 def _run(job: Job, layers: int, together: int, device: str) -> tuple[Trace, int]:
-    with step.quiet(), FakeTensorMode():
+    with step.quiet(), FakeMode():
         built = model.build(job, layers)
         return step.run(built, job, together, cuda=device == "cuda")

@@ -12,6 +12,7 @@ import bitsandbytes  # noqa: F401  (registers its operations)
 import torch
 from accelerate.utils.operations import convert_outputs_to_fp32
 from transformers import masking_utils
+from transformers.integrations import moe
 
 from qlint.memory.job import Job
 
@@ -105,18 +106,26 @@ def batch_of(job: Job) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _seen_as_unpacked(batch: dict[str, Any]) -> Iterator[None]:
-    """A batch without positions of its own is not packed, which fake positions do not show."""
+def _numbers_known(batch: dict[str, Any]) -> Iterator[None]:
+    """Answers what transformers asks the numbers of tensors, which fake ones do not have.
+
+    A batch without positions of its own is not packed; grouped matrix products of 16-bit experts
+    have a kernel of their own, whose fake form knows no other dtype.
+    """
     with contextlib.ExitStack() as stack:
         if "position_ids" not in batch:
             name = "find_packed_sequence_indices"
             stack.enter_context(replaced(masking_utils, name, lambda *_, **__: None))
+        name = "_can_use_grouped_mm"
+        stack.enter_context(
+            replaced(moe, name, lambda _inputs, weight, _offsets: weight.dtype is torch.bfloat16)
+        )
         yield
 
 
 def loss_of(model: Any, batch: dict[str, Any]) -> Any:
     """As ``Trainer.compute_loss``: the outputs die with it, the loss lives on."""
-    with _seen_as_unpacked(batch):
+    with _numbers_known(batch):
         return model(**batch)["loss"]
 
 
@@ -195,7 +204,8 @@ def _optimizer_step(tracker: StorageTracker, model: Any, job: Job, together: int
     scratch = optimizers.step_scratch(job.optim, [parameter for _, parameter in trained])
     blocks = []
     for number, size in scratch.items():
-        tracker.trace.enter(Place("optimizer step", trained[number][0]))
+        layer = None if number is None else trained[number][0]
+        tracker.trace.enter(Place("optimizer step", layer))
         blocks.append(tracker.trace.allocate(size, "optimizer temporaries", ""))
     tracker.trace.enter(Place("optimizer step"))
     for block in blocks:

@@ -176,6 +176,30 @@ def _attention(autocast: Any) -> Callable[..., Any]:
     return attention
 
 
+def flash_attention(
+    module: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    attention_mask: Any,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **_others: Any,
+) -> tuple[Any, None]:
+    """Attention as transformers' ``flash_attention_2``, in the form that models call.
+
+    Inputs in float32 are cast to autocast's dtype, or to that of the linear modules 
+    (``get_target_dtype`` in transformers/integrations/flash_attention.py). Padding costs no mask.
+    """
+    if query.dtype is torch.float32:
+        dtype = module.config.dtype
+        if _autocast_enabled("cpu"):
+            dtype = torch.get_autocast_dtype("cpu")
+        query, key, value = (each.to(dtype) for each in (query, key, value))
+    result = _flash(query, key, value, dropout, True, scaling)
+    return result.transpose(1, 2).contiguous(), None
+
+
 def _flash(
     query: Any, key: Any, value: Any, dropout_p: float, is_causal: bool, scale: float | None
 ) -> Any:

@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 
 from qlint.memory.job import Job
 
+from .cuda_semantics import flash_attention
 from .quantised import fake_quantise
 
 
@@ -55,7 +56,6 @@ def configuration(config: Mapping[str, Any], layers: int) -> Any:
     if "layer_types" in values and values["layer_types"] is not None:
         values["layer_types"] = values["layer_types"][:layers]
     values["num_hidden_layers"] = layers
-    values["use_cache"] = False
     for unwanted in ("quantization_config", "torch_dtype", "dtype", "transformers_version"):
         values.pop(unwanted, None)
     return AutoConfig.for_model(kind, **values)
@@ -73,11 +73,27 @@ def pattern(config: Mapping[str, Any], layers: int) -> int:
 
 
 def _base(job: Job, layers: int) -> Any:
+    config = configuration(job.model.config, layers)
+    config.use_cache = job.use_cache
     return AutoModelForCausalLM.from_config(
-        configuration(job.model.config, layers),
+        config,
         dtype=getattr(torch, job.base_dtype),
-        attn_implementation="eager" if job.attn_implementation == "eager" else "sdpa",
+        attn_implementation=_attention(job, config),
     )
+
+
+_FLASH = "simulated_kernel"
+"""Models find attention of FlashAttention's make under this name, whether or not it is installed.
+One with "flash" in it would be looked for among its kernels."""
+
+
+def _attention(job: Job, config: Any) -> str:
+    if job.attn_implementation == "flash_attention_2":
+        AttentionInterface.register(_FLASH, flash_attention)
+        return _FLASH
+    # Models that cannot use fused attention run in the plain one, as they do by default.
+    fused = getattr(AutoModelForCausalLM._model_mapping[type(config)], "_supports_sdpa", False)
+    return job.attn_implementation if fused else "eager"
 
 
 def _unquantised(model: Any, job: Job) -> set[str]:

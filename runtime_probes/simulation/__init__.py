@@ -8,6 +8,11 @@ number, and the trace is replayed through a model of PyTorch's caching allocator
 
 from __future__ import annotations
 
-from .simulated import Simulated, simulate
+import logging
+
+# It says at import, and of every 8-bit layer, how it computes; nothing is computed here.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+from .simulated import Simulated, simulate  # noqa: E402
 
 __all__ = ["Simulated", "simulate"]

@@ -17,6 +17,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import bitsandbytes.autograd._functions
 import torch
 import torch.nn.functional
 
@@ -49,6 +50,9 @@ def cuda_semantics(autocast: Any) -> Iterator[None]:
         name = "scaled_dot_product_attention"
         stack.enter_context(replaced(torch.nn.functional, name, attention))
         stack.enter_context(autocast_seen_as_cuda())
+        # On the CPU bitsandbytes multiplies by dequantised weights instead of 8-bit activations.
+        matmul = bitsandbytes.autograd._functions
+        stack.enter_context(replaced(matmul, "MatMul8bitFp", matmul.MatMul8bitLt))
         yield
 
 
@@ -188,7 +192,7 @@ def flash_attention(
 ) -> tuple[Any, None]:
     """Attention as transformers' ``flash_attention_2``, in the form that models call.
 
-    Inputs in float32 are cast to autocast's dtype, or to that of the linear modules 
+    Inputs in float32 are cast to autocast's dtype, or to that of the linear modules
     (``get_target_dtype`` in transformers/integrations/flash_attention.py). Padding costs no mask.
     """
     if query.dtype is torch.float32:

@@ -39,6 +39,14 @@ _SCRATCH = {
     torch.ops.bitsandbytes.gemm_4bit.default: (_DENSE, quantised.dequantisation_scratch),
 }
 _CUDA_SCRATCH = {
+    torch.ops.bitsandbytes.int8_vectorwise_quant.default: (
+        "activations in 8 bits",
+        quantised.outlier_scratch,
+    ),
+    torch.ops.bitsandbytes.int8_scaled_mm.default: (
+        "activations in 8 bits",
+        quantised.eight_bit_scratch,
+    ),
     torch.ops.aten._scaled_dot_product_flash_attention_backward.default: (
         _ATTENTION,
         flash_backward_scratch,

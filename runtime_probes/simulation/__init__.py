@@ -10,9 +10,30 @@ from __future__ import annotations
 
 import logging
 
-# It says at import, and of every 8-bit layer, how it computes; nothing is computed here.
-logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+from qlint.errors import UsageError
+from qlint.memory.job import Job
 
-from .simulated import Simulated, simulate  # noqa: E402
+from .result import Device, Simulated
 
 __all__ = ["Simulated", "simulate"]
+
+
+def simulate(job: Job, device: Device = "cuda") -> Simulated:
+    """Simulate one training step of ``job``, from its second step on.
+
+    With ``device="cpu"`` the result is what a run on the CPU takes, which can be measured without
+    a GPU.
+
+    Raises:
+        UsageError: The libraries are not installed, or the job has a part that cannot be
+            simulated; the message says which.
+    """
+    # It says at import, and of every 8-bit layer, how it computes; nothing is computed here.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    try:
+        from .simulated import simulate_step
+    except ImportError as error:
+        raise UsageError(
+            f"Simulating needs recent libraries: pip install -U 'qlint[probe]' ({error})."
+        ) from error
+    return simulate_step(job, device)

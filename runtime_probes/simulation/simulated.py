@@ -3,51 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
+from qlint.errors import UsageError
 from qlint.memory.job import Distribution, Job, Loss
 
 from . import allocator, model, step
 from .quantised import FakeMode
+from .result import Device, Simulated
 from .trace import NotUniform, Trace
 
 _LAYERS_RUN = 5
 """The fewest whose middle layer has middle layers for neighbours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Simulated:
-    """What a step was found to take. All sizes are in bytes."""
-
-    peak_allocated_bytes: int
-    """What ``torch.cuda.max_memory_allocated`` would say from the second step on."""
-    peak_reserved_bytes: int
-    at: str
-    """Where in the step the peak stands, for example ``"backward of layer 31"``."""
-    components: Mapping[str, int]
-    """What the peak is made of; the parts add up to it."""
-    modules: Mapping[tuple[str, str], int]
-    """The same by component and kind of module, without what the allocator adds."""
-    resident_bytes: int
-    """What is there when the step begins: weights, adapters, optimizer state, kept gradients."""
-    paged_bytes: int
-    """Optimizer state in managed memory, which the peak does not count."""
-    layers: int
-    layers_run: int
-    """Fewer than ``layers`` where the rest follows from them exactly."""
-    seconds: float
-
-
-def simulate(job: Job, device: Literal["cuda", "cpu"] = "cuda") -> Simulated:
-    """Simulate one training step of ``job`` from its second step on.
-
-    ``device="cpu"`` counts what a run on the CPU takes, byte by byte, which can be measured
-    without a GPU.
+def simulate_step(job: Job, device: Device) -> Simulated:
+    """Simulate one training step of ``job``, from its second step on.
 
     Raises:
-        ValueError: The job has a part that cannot be simulated; the message names it.
+        UsageError: The job has a part that cannot be simulated; the message names it.
     """
     _check(job)
     begin = time.perf_counter()
@@ -75,13 +48,13 @@ def simulate(job: Job, device: Literal["cuda", "cpu"] = "cuda") -> Simulated:
 
 def _check(job: Job) -> None:
     if job.distributed not in (Distribution.SINGLE, Distribution.DDP) or job.offload_optimizer:
-        raise ValueError(f"Sharding ({job.distributed.value}) cannot be simulated, only one card.")
+        raise UsageError(f"Sharding ({job.distributed.value}) cannot be simulated, only one card.")
     if job.loss is not Loss.FULL:
-        raise ValueError(f"The loss {job.loss.value!r} cannot be simulated, only 'full'.")
+        raise UsageError(f"The loss {job.loss.value!r} cannot be simulated, only 'full'.")
 
 
 def _shortened(
-    job: Job, layers: int, together: int, run_layers: int, device: str
+    job: Job, layers: int, together: int, run_layers: int, device: Device
 ) -> tuple[Trace, int, int]:
     """The whole step's trace, its paged bytes and the layers that were run for it."""
     if run_layers < layers and layers % together == 0:
@@ -96,7 +69,7 @@ def _shortened(
     return trace, paged, layers
 
 
-def _run(job: Job, layers: int, together: int, device: str) -> tuple[Trace, int]:
+def _run(job: Job, layers: int, together: int, device: Device) -> tuple[Trace, int]:
     with step.quiet(), FakeMode():
         built = model.build(job, layers)
         return step.run(built, job, together, cuda=device == "cuda")

@@ -14,6 +14,7 @@ from accelerate.utils.operations import convert_outputs_to_fp32
 from transformers import masking_utils
 from transformers.integrations import moe
 
+from qlint.errors import UsageError
 from qlint.memory.job import Job
 
 from . import optimizers, quantised
@@ -24,7 +25,7 @@ from .cuda_semantics import (
     flash_backward_scratch,
     replaced,
 )
-from .storages import StorageTracker
+from .storages import Scratch, StorageTracker
 from .trace import Place, Trace
 
 CUBLAS_WORKSPACE_BYTES = 2 * 8320 * 1024
@@ -35,10 +36,10 @@ _LAYER = re.compile(r"\.(?:layers|h)\.(\d+)\.")
 
 _DENSE = "dequantised weight"
 _ATTENTION = "attention workspace"
-_SCRATCH = {
+_SCRATCH: dict[Any, tuple[str, Scratch]] = {
     torch.ops.bitsandbytes.gemm_4bit.default: (_DENSE, quantised.dequantisation_scratch),
 }
-_CUDA_SCRATCH = {
+_CUDA_SCRATCH: dict[Any, tuple[str, Scratch]] = {
     torch.ops.bitsandbytes.int8_vectorwise_quant.default: (
         "activations in 8 bits",
         quantised.outlier_scratch,
@@ -65,7 +66,7 @@ def run(model: Any, job: Job, layers_together: int, cuda: bool) -> tuple[Trace, 
     ``layers_together`` modules count as one layer of the trace: the length of the model's pattern
     of layers. Call it under the fake mode that the model was built in, or on a real model.
     """
-    tracker = StorageTracker({**_SCRATCH, **(_CUDA_SCRATCH if cuda else {})}, _OUTPUTS)
+    tracker = StorageTracker(_SCRATCH | _CUDA_SCRATCH if cuda else _SCRATCH, _OUTPUTS)
     batch = batch_of(job)
     paged = _resident(tracker, model, job, batch, layers_together, cuda)
     backbone, layers = _layers(model)
@@ -200,7 +201,7 @@ def _layers(model: Any) -> tuple[Any, Any]:
             layers = getattr(module, name, None)
             if isinstance(layers, torch.nn.ModuleList):
                 return module, layers
-    raise ValueError(f"{type(model).__name__} has no list of layers.")
+    raise UsageError(f"{type(model).__name__} has no list of layers to repeat.")
 
 
 def _optimizer_step(tracker: StorageTracker, model: Any, job: Job, together: int) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from qlint.knowledge.models import find_model
-from qlint.memory.job import Job
+from qlint.memory.job import Job, Loss
 
 MODELS = (
     "meta-llama/Llama-2-7b-hf",
@@ -39,7 +39,7 @@ RESULTS = Path(__file__).parent / "results" / "simulation_grid.json"
 
 _ATTENTION_LINEARS = {"microsoft/Phi-3-mini-4k-instruct": ("qkv_proj", "o_proj")}
 _MIXTURES = {"mistralai/Mixtral-8x7B-v0.1"}
-_LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate")
+_LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "trl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Row:
         if model is None:
             raise ValueError(f"{self.model} is not a known model.")
         lists = {name: tuple(v) for name, v in self.fields.items() if isinstance(v, list)}
-        return Job(model=model, **{**self.fields, **lists})
+        return Job(model=model, **{**self.fields, **lists, "loss": Loss(self.fields["loss"])})
 
 
 def grid() -> Iterator[Row]:
@@ -92,6 +92,9 @@ def _recipe(model: str, draw: random.Random) -> dict[str, Any]:
         "use_reentrant": draw.random() < 0.5,
         "attn_implementation": draw.choice(("sdpa", "sdpa", "sdpa", "eager", "flash_attention_2")),
         "padding": draw.random() < 0.2,
+        "packing": draw.random() < 0.1,
+        "use_cache": draw.random() < 0.1,
+        "loss": draw.choice(("full", "full", "full", "chunked", "fused")),
     }  # fmt: skip
     base = draw.random()
     if base < 0.1:
@@ -102,15 +105,17 @@ def _recipe(model: str, draw: random.Random) -> dict[str, Any]:
         # PEFT wraps experts only without dropout, and float16 experts have no grouped product.
         fields |= {"target_modules": list(attention), "kbit_prepare": False}
         fields |= dict.fromkeys(("compute_dtype", "base_dtype", "autocast"), "bfloat16")
+    if fields["modules_to_save"]:
+        fields["loss"] = "full"
     if fields["attn_implementation"] == "eager":
         fields["max_seq_length"] = min(fields["max_seq_length"], 2048)
     return fields
 
 
-def read(path: Path = RESULTS) -> list[dict[str, Any]]:
-    """The rows of a file of results."""
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    return rows
+def read(path: Path = RESULTS) -> list[tuple[Row, dict[str, Any]]]:
+    """The recipes of a file of results, each with what was simulated."""
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return [(Row(row["model"], row["fields"]), row) for row in rows]
 
 
 def _simulated(row: Row) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 
 from qlint.memory.job import Job
 
-from .cuda_semantics import flash_attention
+from . import losses
+from .attention import flash_attention
 from .quantised import fake_quantise
 
 
@@ -27,6 +28,7 @@ def build(
     Call it under a fake mode; without one, and with a ``quantise`` of its own, the model is real.
     """
     model = _base(job, layers)
+    losses.prepare(model, job.loss)
     if job.load_in_4bit or job.load_in_8bit:
         quantise(model, job, _unquantised(model, job))
         model.is_loaded_in_4bit = job.load_in_4bit

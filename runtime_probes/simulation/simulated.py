@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 from qlint.errors import UsageError
-from qlint.memory.job import Distribution, Job, Loss
+from qlint.memory.job import Distribution, Job
 
 from . import allocator, model, step
 from .quantised import FakeMode
 from .result import Device, Simulated
-from .trace import NotUniform, Trace
+from .trace import NotUniform, Place, Trace
 
 _LAYERS_RUN = 5
 """The fewest whose middle layer has middle layers for neighbours."""
@@ -35,7 +35,7 @@ def simulate_step(job: Job, device: Device) -> Simulated:
     return Simulated(
         peak_allocated_bytes=peak.allocated,
         peak_reserved_bytes=peak.reserved,
-        at=str(peak.place),
+        at=_said(peak.place, together if layers_run < layers else 1),
         components=components,
         modules=peak.modules,
         resident_bytes=peak.resident,
@@ -47,10 +47,16 @@ def simulate_step(job: Job, device: Device) -> Simulated:
 
 
 def _check(job: Job) -> None:
-    if job.distributed not in (Distribution.SINGLE, Distribution.DDP) or job.offload_optimizer:
-        raise UsageError(f"Sharding ({job.distributed.value}) cannot be simulated, only one card.")
-    if job.loss is not Loss.FULL:
-        raise UsageError(f"The loss {job.loss.value!r} cannot be simulated, only 'full'.")
+    if job.distributed is not Distribution.SINGLE:
+        raise UsageError(f"A run with {job.distributed.value} cannot be simulated, only one card.")
+
+
+def _said(place: Place, together: int) -> str:
+    """A place in words; a layer of the trace stands for ``together`` layers of the model."""
+    if place.layer is None or together == 1:
+        return str(place)
+    first = place.layer * together
+    return f"{place.phase} of layers {first} to {first + together - 1}"
 
 
 def _shortened(

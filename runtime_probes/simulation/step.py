@@ -18,13 +18,9 @@ from qlint.errors import UsageError
 from qlint.memory.job import Job
 
 from . import optimizers, quantised
-from .cuda_semantics import (
-    autocast_seen_as_cuda,
-    cuda_semantics,
-    efficient_backward_scratch,
-    flash_backward_scratch,
-    replaced,
-)
+from .attention import efficient_backward_scratch, flash_backward_scratch
+from .cuda_semantics import autocast_seen_as_cuda, cuda_semantics, replaced
+from .losses import kernels_in_place, loss_of
 from .storages import Scratch, StorageTracker
 from .trace import Place, Trace
 
@@ -82,9 +78,14 @@ def run(model: Any, job: Job, layers_together: int, cuda: bool) -> tuple[Trace, 
     collecting = gc.isenabled()
     gc.disable()
     try:
-        with tracker, cuda_semantics(_autocast(job)) if cuda else autocast_seen_as_cuda():
+        with (
+            tracker,
+            cuda_semantics(_autocast(job)) if cuda else autocast_seen_as_cuda(),
+            numbers_known(batch),
+            kernels_in_place(job.loss),
+        ):
             tracker.trace.enter(Place("forward start"))
-            loss = loss_of(model, batch)
+            loss = loss_of(model, batch, job.loss)
             tracker.trace.enter(Place("backward of loss"))
             loss.backward()
             del loss
@@ -115,8 +116,8 @@ def batch_of(job: Job) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _numbers_known(batch: dict[str, Any]) -> Iterator[None]:
-    """Answers what transformers asks the numbers of tensors, which fake ones do not have.
+def numbers_known(batch: dict[str, Any]) -> Iterator[None]:
+    """Inside, what transformers asks the numbers of a tensor, which fake ones lack, is answered.
 
     A batch without positions of its own is not packed; grouped matrix products of 16-bit experts
     have a kernel of their own, whose fake form knows no other dtype.
@@ -130,12 +131,6 @@ def _numbers_known(batch: dict[str, Any]) -> Iterator[None]:
             replaced(moe, name, lambda _inputs, weight, _offsets: weight.dtype is torch.bfloat16)
         )
         yield
-
-
-def loss_of(model: Any, batch: dict[str, Any]) -> Any:
-    """As ``Trainer.compute_loss``: the outputs die with it, the loss lives on."""
-    with _numbers_known(batch):
-        return model(**batch)["loss"]
 
 
 def mixed_precision(model: Any, job: Job) -> None:

@@ -74,7 +74,7 @@ def measured_peak(job: Job) -> int:
             part(".cuda_semantics").autocast_seen_as_cuda(),
             torch.profiler.profile(activities=activities, profile_memory=True) as profile,
         ):
-            step.loss_of(model, batch).backward()
+            part(".losses").loss_of(model, batch, job.loss).backward()
     now = highest = 0
     events = profile.profiler.kineto_results.events()
     for event in sorted((e for e in events if e.name() == "[memory]"), key=lambda e: e.start_ns()):

@@ -13,6 +13,7 @@ torch: Any = pytest.importorskip("torch")
 for library in ("transformers", "peft", "bitsandbytes", "accelerate"):
     pytest.importorskip(library)
 semantics: Any = importlib.import_module("qlint.runtime_probes.simulation.cuda_semantics")
+attention: Any = importlib.import_module("qlint.runtime_probes.simulation.attention")
 
 
 def listed(macro: str) -> set[str]:
@@ -72,4 +73,4 @@ def test_flash_attention_backwards_takes_rounded_float32(
 ) -> None:
     query = torch.empty(2, 4, 200, width, dtype=torch.bfloat16)
     key = torch.empty(2, heads, 200, width, dtype=torch.bfloat16)
-    assert semantics.flash_backward_scratch(query, query, key) == sizes
+    assert attention.flash_backward_scratch(query, query, key) == sizes

@@ -12,18 +12,16 @@ import bitsandbytes  # noqa: F401  (registers its operations)
 import torch
 from accelerate.utils.operations import convert_outputs_to_fp32
 from transformers import masking_utils
+from transformers.integrations import moe
 
+from qlint.errors import UsageError
 from qlint.memory.job import Job
 
 from . import optimizers, quantised
-from .cuda_semantics import (
-    autocast_seen_as_cuda,
-    cuda_semantics,
-    efficient_backward_scratch,
-    flash_backward_scratch,
-    replaced,
-)
-from .storages import StorageTracker
+from .attention import efficient_backward_scratch, flash_backward_scratch
+from .cuda_semantics import autocast_seen_as_cuda, cuda_semantics, replaced
+from .losses import kernels_in_place, loss_of
+from .storages import Scratch, StorageTracker
 from .trace import Place, Trace
 
 CUBLAS_WORKSPACE_BYTES = 2 * 8320 * 1024
@@ -34,10 +32,18 @@ _LAYER = re.compile(r"\.(?:layers|h)\.(\d+)\.")
 
 _DENSE = "dequantised weight"
 _ATTENTION = "attention workspace"
-_SCRATCH = {
+_SCRATCH: dict[Any, tuple[str, Scratch]] = {
     torch.ops.bitsandbytes.gemm_4bit.default: (_DENSE, quantised.dequantisation_scratch),
 }
-_CUDA_SCRATCH = {
+_CUDA_SCRATCH: dict[Any, tuple[str, Scratch]] = {
+    torch.ops.bitsandbytes.int8_vectorwise_quant.default: (
+        "activations in 8 bits",
+        quantised.outlier_scratch,
+    ),
+    torch.ops.bitsandbytes.int8_scaled_mm.default: (
+        "activations in 8 bits",
+        quantised.eight_bit_scratch,
+    ),
     torch.ops.aten._scaled_dot_product_flash_attention_backward.default: (
         _ATTENTION,
         flash_backward_scratch,
@@ -56,7 +62,7 @@ def run(model: Any, job: Job, layers_together: int, cuda: bool) -> tuple[Trace, 
     ``layers_together`` modules count as one layer of the trace: the length of the model's pattern
     of layers. Call it under the fake mode that the model was built in, or on a real model.
     """
-    tracker = StorageTracker({**_SCRATCH, **(_CUDA_SCRATCH if cuda else {})}, _OUTPUTS)
+    tracker = StorageTracker(_SCRATCH | _CUDA_SCRATCH if cuda else _SCRATCH, _OUTPUTS)
     batch = batch_of(job)
     paged = _resident(tracker, model, job, batch, layers_together, cuda)
     backbone, layers = _layers(model)
@@ -72,9 +78,14 @@ def run(model: Any, job: Job, layers_together: int, cuda: bool) -> tuple[Trace, 
     collecting = gc.isenabled()
     gc.disable()
     try:
-        with tracker, cuda_semantics(_autocast(job)) if cuda else autocast_seen_as_cuda():
+        with (
+            tracker,
+            cuda_semantics(_autocast(job)) if cuda else autocast_seen_as_cuda(),
+            numbers_known(batch),
+            kernels_in_place(job.loss),
+        ):
             tracker.trace.enter(Place("forward start"))
-            loss = loss_of(model, batch)
+            loss = loss_of(model, batch, job.loss)
             tracker.trace.enter(Place("backward of loss"))
             loss.backward()
             del loss
@@ -105,19 +116,21 @@ def batch_of(job: Job) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _seen_as_unpacked(batch: dict[str, Any]) -> Iterator[None]:
-    """A batch without positions of its own is not packed, which fake positions do not show."""
+def numbers_known(batch: dict[str, Any]) -> Iterator[None]:
+    """Inside, what transformers asks the numbers of a tensor, which fake ones lack, is answered.
+
+    A batch without positions of its own is not packed; grouped matrix products of 16-bit experts
+    have a kernel of their own, whose fake form knows no other dtype.
+    """
     with contextlib.ExitStack() as stack:
         if "position_ids" not in batch:
             name = "find_packed_sequence_indices"
             stack.enter_context(replaced(masking_utils, name, lambda *_, **__: None))
+        name = "_can_use_grouped_mm"
+        stack.enter_context(
+            replaced(moe, name, lambda _inputs, weight, _offsets: weight.dtype is torch.bfloat16)
+        )
         yield
-
-
-def loss_of(model: Any, batch: dict[str, Any]) -> Any:
-    """As ``Trainer.compute_loss``: the outputs die with it, the loss lives on."""
-    with _seen_as_unpacked(batch):
-        return model(**batch)["loss"]
 
 
 def mixed_precision(model: Any, job: Job) -> None:
@@ -183,7 +196,7 @@ def _layers(model: Any) -> tuple[Any, Any]:
             layers = getattr(module, name, None)
             if isinstance(layers, torch.nn.ModuleList):
                 return module, layers
-    raise ValueError(f"{type(model).__name__} has no list of layers.")
+    raise UsageError(f"{type(model).__name__} has no list of layers to repeat.")
 
 
 def _optimizer_step(tracker: StorageTracker, model: Any, job: Job, together: int) -> None:
@@ -195,7 +208,8 @@ def _optimizer_step(tracker: StorageTracker, model: Any, job: Job, together: int
     scratch = optimizers.step_scratch(job.optim, [parameter for _, parameter in trained])
     blocks = []
     for number, size in scratch.items():
-        tracker.trace.enter(Place("optimizer step", trained[number][0]))
+        layer = None if number is None else trained[number][0]
+        tracker.trace.enter(Place("optimizer step", layer))
         blocks.append(tracker.trace.allocate(size, "optimizer temporaries", ""))
     tracker.trace.enter(Place("optimizer step"))
     for block in blocks:

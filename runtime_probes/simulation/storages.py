@@ -143,20 +143,19 @@ class StorageTracker(TorchDispatchMode):
         self, operation: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         module = self._modules[-1] if self._modules else ""
-        inner = self._scratch.get(operation)
-        if inner is not None:
-            component, sizes = inner
-            blocks = [
-                self.trace.allocate(size, component, module)
-                for size in sizes(*args, **(kwargs or {}))
-            ]
-            for block in blocks:
-                self.trace.release(block)
+        inner, sizes = self._scratch.get(operation, ("", None))
+        # What an operation takes inside lives until its result is there.
+        blocks = [
+            self.trace.allocate(size, inner, module)
+            for size in (sizes(*args, **(kwargs or {})) if sizes else ())
+        ]
         result = operation(*args, **(kwargs or {}))
         component = self._outputs.get(operation) or self._component()
         for tensor in tree_leaves(result):
             if isinstance(tensor, torch.Tensor):
                 self._add(tensor.untyped_storage(), component, module)
+        for block in blocks:
+            self.trace.release(block)
         return result
 
     def _component(self) -> str:

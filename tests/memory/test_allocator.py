@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_jobs import qlora
 
 from qlint.memory.allocator import MEBIBYTE, CachingAllocator, block_bytes
 from qlint.memory.reserved import unused_bytes
 from qlint.memory.step.walk import walk
-from tests.memory.jobs import qlora
 
 
 def test_small_middling_and_large_requests_get_their_segments() -> None:

@@ -75,9 +75,7 @@ def multiply(tape: Tape, left: Tensor, right: Tensor) -> Tensor:
     broadcast is summed up after it was made in full."""
     widest = max(left.size, right.size)
     result = tape.new(max(left.elements, right.elements), widest)
-    operands = [
-        (operand.tracked, operand.elements, operand.size) for operand in (left, right)
-    ]
+    operands = [(operand.tracked, operand.elements, operand.size) for operand in (left, right)]
     saved = (*((right,) if left.tracked else ()), *((left,) if right.tracked else ()))
 
     def formula(node: Node, gradient: Tensor) -> tuple[Gradient, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from memory_jobs import qlora
+
 from qlint.memory.step.ledger import Ledger, balance, highest
 from qlint.memory.step.normalisation import norm
 from qlint.memory.step.operations import add, cast, dropout, multiply, unary
 from qlint.memory.step.precision import precision_of
 from qlint.memory.step.tensors import Parameter, Tape, Tensor
 from qlint.memory.step.walk import stations, walk
-from tests.memory.jobs import qlora
 
 ELEMENTS = 1024
 

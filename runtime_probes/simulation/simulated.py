@@ -70,12 +70,15 @@ def _shortened(
         except NotUniform:
             pass
         else:
-            return longer, paged * layers // run_layers, run_layers
+            outside = paged.pop(None, 0)
+            return longer, outside + sum(paged.values()) * layers // run_layers, run_layers
     trace, paged = _run(job, layers, 1, device)
-    return trace, paged, layers
+    return trace, sum(paged.values()), layers
 
 
-def _run(job: Job, layers: int, together: int, device: Device) -> tuple[Trace, int]:
+def _run(
+    job: Job, layers: int, together: int, device: Device
+) -> tuple[Trace, dict[int | None, int]]:
     with step.quiet(), FakeMode():
         built = model.build(job, layers)
         return step.run(built, job, together, cuda=device == "cuda")

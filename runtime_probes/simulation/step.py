@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,8 +57,10 @@ _CUDA_SCRATCH: dict[Any, tuple[str, Scratch]] = {
 _OUTPUTS = {torch.ops.bitsandbytes.dequantize_4bit.default: _DENSE}
 
 
-def run(model: Any, job: Job, layers_together: int, cuda: bool) -> tuple[Trace, int]:
-    """The trace of one step of ``model``, and its paged optimizer state in bytes.
+def run(
+    model: Any, job: Job, layers_together: int, cuda: bool
+) -> tuple[Trace, dict[int | None, int]]:
+    """The trace of one step of ``model``, and the bytes of its paged optimizer state by layer.
 
     ``layers_together`` modules count as one layer of the trace: the length of the model's pattern
     of layers. Call it under the fake mode that the model was built in, or on a real model.
@@ -148,19 +151,23 @@ def _resident(
     batch: dict[str, Any],
     layers_together: int,
     cuda: bool,
-) -> int:
+) -> dict[int | None, int]:
     """Records what is there before the step: layer by layer, that it can be repeated."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     states = dict(zip(map(id, trained), optimizers.states(job.optim, trained), strict=True))
     by_layer: dict[int | None, list[tuple[Any, str, str]]] = {None: []}
+    paged: Counter[int | None] = Counter()
     for path, module in model.named_modules():
-        entries = by_layer.setdefault(_layer_of(path, layers_together), [])
+        layer = _layer_of(path, layers_together)
+        entries = by_layer.setdefault(layer, [])
         for parameter in module._parameters.values():
             if parameter is None:
                 continue
             if parameter.requires_grad:
                 entries.append((parameter, "trained parameters", path))
-                entries += [(s, "optimizer state", path) for s in states[id(parameter)].resident]
+                state = states[id(parameter)]
+                entries += [(tensor, "optimizer state", path) for tensor in state.resident]
+                paged[layer] += sum(t.numel() * t.element_size() for t in state.paged)
                 if job.gradient_accumulation_steps > 1:
                     parameter.grad = torch.zeros_like(parameter)
                     entries.append((parameter.grad, "gradients", path))
@@ -179,11 +186,7 @@ def _resident(
         for tensor, component, path in by_layer[layer]:
             tracker.resident([tensor], component, path)
     tracker.keep(states)
-    return sum(
-        tensor.numel() * tensor.element_size()
-        for state in states.values()
-        for tensor in state.paged
-    )
+    return paged
 
 
 _QUANTISED = "quantised weights"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from qlint.knowledge.shapes import Linear
+from qlint.memory.allocator import block_bytes
 from qlint.memory.job import Job
 from qlint.memory.quantisation import SECOND_CODE_BYTES, eight_bit_tensors, four_bit_tensors
-from qlint.memory.step.ledger import block_bytes
 from qlint.memory.step.precision import SIZES, precision_of
 
 

@@ -107,6 +107,8 @@ def test_paged_state_is_told_apart() -> None:
     [
         ({"optim": "galore_adamw"}, "galore_adamw"),
         ({"distributed": Distribution.ZERO3}, "zero3"),
+        ({"target_modules": ("no_such_module",)}, "no_such_module"),
+        ({"model": from_config({**LLAMA, "model_type": "internlm2"}, "a/model")}, "a/model"),
     ],
 )
 def test_what_cannot_be_simulated_is_said_in_a_sentence(fields: dict[str, Any], named: str) -> None:

@@ -46,7 +46,7 @@ def record_resident(
             if parameter is None:
                 continue
             if parameter.requires_grad:
-                entries.append((parameter, "trained parameters", path))
+                entries.append((parameter, "adapters", path))
                 state = states[id(parameter)]
                 entries += [(tensor, "optimizer state", path) for tensor in state.resident]
                 paged[layer] += sum(t.numel() * t.element_size() for t in state.paged)
@@ -63,8 +63,8 @@ def record_resident(
         if layer is None:
             tracker.resident(batch.values(), "batch")
             if cuda:
-                tracker.trace.allocate(CUBLAS_WORKSPACE_BYTES // 2, "cuBLAS workspace", "")
-                tracker.trace.allocate(CUBLAS_WORKSPACE_BYTES // 2, "cuBLAS workspace", "")
+                tracker.trace.allocate(CUBLAS_WORKSPACE_BYTES // 2, "matrix library workspace", "")
+                tracker.trace.allocate(CUBLAS_WORKSPACE_BYTES // 2, "matrix library workspace", "")
         for tensor, component, path in by_layer[layer]:
             tracker.resident([tensor], component, path)
     tracker.keep(states)

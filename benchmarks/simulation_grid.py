@@ -34,7 +34,7 @@ MODELS = (
     "microsoft/Phi-3-mini-4k-instruct",
     "mistralai/Mixtral-8x7B-v0.1",
 )
-RECIPES_PER_MODEL = 30
+RECIPES_PER_MODEL = 24
 RESULTS = Path(__file__).parent / "results" / "simulation_grid.json"
 
 _ATTENTION_LINEARS = {"microsoft/Phi-3-mini-4k-instruct": ("qkv_proj", "o_proj")}

@@ -25,7 +25,7 @@ def simulate_step(job: Job, device: Device) -> Simulated:
     _check(job)
     begin = time.perf_counter()
     layers = job.model.layers
-    together = model.pattern(job.model.config, layers)
+    together = _pattern(job)
     run_layers = _LAYERS_RUN * together
     trace, paged, layers_run = _shortened(job, layers, together, run_layers, device)
     peak = allocator.peak(trace, exact=device == "cpu")
@@ -70,12 +70,33 @@ def _shortened(
         except NotUniform:
             pass
         else:
-            return longer, paged * layers // run_layers, run_layers
+            outside = paged.pop(None, 0)
+            return longer, outside + sum(paged.values()) * layers // run_layers, run_layers
     trace, paged = _run(job, layers, 1, device)
-    return trace, paged, layers
+    return trace, sum(paged.values()), layers
 
 
-def _run(job: Job, layers: int, together: int, device: Device) -> tuple[Trace, int]:
-    with step.quiet(), FakeMode():
-        built = model.build(job, layers)
-        return step.run(built, job, together, cuda=device == "cuda")
+def _pattern(job: Job) -> int:
+    try:
+        return model.pattern(job.model.config, job.model.layers)
+    except ValueError as error:
+        raise UsageError(
+            f"{job.model.id}: the installed transformers does not know its configuration."
+        ) from error
+
+
+def _run(
+    job: Job, layers: int, together: int, device: Device
+) -> tuple[Trace, dict[int | None, int]]:
+    try:
+        with step.quiet(), FakeMode():
+            built = model.build(job, layers)
+            return step.run(built, job, together, cuda=device == "cuda")
+    except UsageError:
+        raise
+    except Exception as error:
+        # The libraries' own code runs here, on models and recipes that they may not support.
+        reason = str(error).strip().split("\n")[0]
+        raise UsageError(
+            f"{job.model.id} cannot be simulated: {type(error).__name__}: {reason}"
+        ) from error

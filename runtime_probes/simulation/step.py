@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,14 +20,9 @@ from . import optimizers, quantised
 from .attention import efficient_backward_scratch, flash_backward_scratch
 from .cuda_semantics import autocast_seen_as_cuda, cuda_semantics, replaced
 from .losses import kernels_in_place, loss_of
+from .resident import layer_of, record_resident
 from .storages import Scratch, StorageTracker
 from .trace import Place, Trace
-
-CUBLAS_WORKSPACE_BYTES = 2 * 8320 * 1024
-"""Two workspaces of 8320 KiB, for the forward and the backward thread: ``:4096:2:16:8``, the
-default before Hopper (``getChosenWorkspaceSize`` in ATen/cuda/CUDABlasWorkspace)."""
-
-_LAYER = re.compile(r"\.(?:layers|h)\.(\d+)\.")
 
 _DENSE = "dequantised weight"
 _ATTENTION = "attention workspace"
@@ -56,15 +50,17 @@ _CUDA_SCRATCH: dict[Any, tuple[str, Scratch]] = {
 _OUTPUTS = {torch.ops.bitsandbytes.dequantize_4bit.default: _DENSE}
 
 
-def run(model: Any, job: Job, layers_together: int, cuda: bool) -> tuple[Trace, int]:
-    """The trace of one step of ``model``, and its paged optimizer state in bytes.
+def run(
+    model: Any, job: Job, layers_together: int, cuda: bool
+) -> tuple[Trace, dict[int | None, int]]:
+    """The trace of one step of ``model``, and the bytes of its paged optimizer state by layer.
 
     ``layers_together`` modules count as one layer of the trace: the length of the model's pattern
     of layers. Call it under the fake mode that the model was built in, or on a real model.
     """
     tracker = StorageTracker(_SCRATCH | _CUDA_SCRATCH if cuda else _SCRATCH, _OUTPUTS)
     batch = batch_of(job)
-    paged = _resident(tracker, model, job, batch, layers_together, cuda)
+    paged = record_resident(tracker, model, job, batch, layers_together, cuda)
     backbone, layers = _layers(model)
     tracker.watch_modules(model)
     tracker.watch_layers(
@@ -141,54 +137,6 @@ def mixed_precision(model: Any, job: Job) -> None:
         model.forward = convert_outputs_to_fp32(autocast(model.forward))
 
 
-def _resident(
-    tracker: StorageTracker,
-    model: Any,
-    job: Job,
-    batch: dict[str, Any],
-    layers_together: int,
-    cuda: bool,
-) -> int:
-    """Records what is there before the step: layer by layer, that it can be repeated."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    states = dict(zip(map(id, trained), optimizers.states(job.optim, trained), strict=True))
-    by_layer: dict[int | None, list[tuple[Any, str, str]]] = {None: []}
-    for path, module in model.named_modules():
-        entries = by_layer.setdefault(_layer_of(path, layers_together), [])
-        for parameter in module._parameters.values():
-            if parameter is None:
-                continue
-            if parameter.requires_grad:
-                entries.append((parameter, "trained parameters", path))
-                entries += [(s, "optimizer state", path) for s in states[id(parameter)].resident]
-                if job.gradient_accumulation_steps > 1:
-                    parameter.grad = torch.zeros_like(parameter)
-                    entries.append((parameter.grad, "gradients", path))
-            else:
-                name = "unquantised weights" if parameter.is_floating_point() else _QUANTISED
-                entries.append((parameter, name, path))
-        entries += [(t, _QUANTISED, path) for t in quantised.quantisation_state(module)]
-        entries += [(t, "buffers", path) for t in module._buffers.values() if t is not None]
-    for layer in [None, *sorted(number for number in by_layer if number is not None)]:
-        tracker.trace.enter(Place("resident", layer))
-        if layer is None:
-            tracker.resident(batch.values(), "batch")
-            if cuda:
-                tracker.trace.allocate(CUBLAS_WORKSPACE_BYTES // 2, "cuBLAS workspace", "")
-                tracker.trace.allocate(CUBLAS_WORKSPACE_BYTES // 2, "cuBLAS workspace", "")
-        for tensor, component, path in by_layer[layer]:
-            tracker.resident([tensor], component, path)
-    tracker.keep(states)
-    return sum(
-        tensor.numel() * tensor.element_size()
-        for state in states.values()
-        for tensor in state.paged
-    )
-
-
-_QUANTISED = "quantised weights"
-
-
 def _layers(model: Any) -> tuple[Any, Any]:
     """The module before the head, and its repeated layers."""
     for module in model.modules():
@@ -201,7 +149,7 @@ def _layers(model: Any) -> tuple[Any, Any]:
 
 def _optimizer_step(tracker: StorageTracker, model: Any, job: Job, together: int) -> None:
     trained = [
-        (_layer_of(name, together), parameter)
+        (layer_of(name, together), parameter)
         for name, parameter in model.named_parameters()
         if parameter.requires_grad
     ]
@@ -214,11 +162,6 @@ def _optimizer_step(tracker: StorageTracker, model: Any, job: Job, together: int
     tracker.trace.enter(Place("optimizer step"))
     for block in blocks:
         tracker.trace.release(block)
-
-
-def _layer_of(path: str, together: int) -> int | None:
-    found = _LAYER.search(f".{path}.")
-    return int(found[1]) // together if found else None
 
 
 @contextlib.contextmanager

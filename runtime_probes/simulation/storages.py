@@ -44,6 +44,7 @@ class StorageTracker(TorchDispatchMode):
         self._modules: list[str] = []
         self._hooks: list[Any] = []
         self._kept: list[object] = []
+        self._watching = True
 
     def resident(self, tensors: Iterable[Any], component: str, module: str = "") -> None:
         """Storages that are there before the step begins."""
@@ -86,7 +87,8 @@ class StorageTracker(TorchDispatchMode):
         self._hooks.append(backbone.register_forward_hook(backbone_ends))
 
     def unwatch(self) -> None:
-        """Remove all hooks."""
+        """Remove all hooks; what dies from now on is not part of the step."""
+        self._watching = False
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
@@ -133,7 +135,8 @@ class StorageTracker(TorchDispatchMode):
         block = self.trace.allocate(storage.nbytes(), component, module)
 
         def gone(_reference: object) -> None:
-            self.trace.release(block)
+            if self._watching:
+                self.trace.release(block)
             if self._alive.get(key, (None, None))[1] is block:
                 del self._alive[key]
 

@@ -41,25 +41,38 @@ def quantise(model: Any, job: Job, kept: set[str]) -> None:
     for path, module in list(model.named_modules()):
         if type(module) is not torch.nn.Linear or part(".quantised").is_kept(path, kept):
             continue
-        new = bitsandbytes.nn.Linear4bit(
-            module.in_features,
-            module.out_features,
-            bias=False,
-            compute_dtype=getattr(torch, job.compute_dtype),
-            compress_statistics=job.double_quant,
-            quant_type=job.quant_type,
-            device="meta",
-        )
-        new.weight = bitsandbytes.nn.Params4bit(
-            module.weight.data,
-            requires_grad=False,
-            compress_statistics=job.double_quant,
-            quant_type=job.quant_type,
-            module=new,
-        ).to("cpu")
+        new = four_bit(module, job) if job.load_in_4bit else eight_bit(module)
         if module.bias is not None:
             new.bias = torch.nn.Parameter(module.bias.data, requires_grad=False)
         model.set_submodule(path, new)
+
+
+def four_bit(module: Any, job: Job) -> Any:
+    options = {"compress_statistics": job.double_quant, "quant_type": job.quant_type}
+    new = bitsandbytes.nn.Linear4bit(
+        module.in_features,
+        module.out_features,
+        bias=False,
+        compute_dtype=getattr(torch, job.compute_dtype),
+        device="meta",
+        **options,
+    )
+    weight = bitsandbytes.nn.Params4bit(
+        module.weight.data, requires_grad=False, module=new, **options
+    )
+    new.weight = weight.to("cpu")
+    return new
+
+
+def eight_bit(module: Any) -> Any:
+    new = bitsandbytes.nn.Linear8bitLt(
+        module.in_features, module.out_features, bias=False, has_fp16_weights=False, device="meta"
+    )
+    weight = bitsandbytes.nn.Int8Params(
+        module.weight.data, requires_grad=False, has_fp16_weights=False
+    )
+    new.weight = weight.to("cpu")
+    return new
 
 
 def measured_peak(job: Job) -> int:
@@ -98,6 +111,12 @@ THOROUGH: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (GROUPED, {"use_dora": True, "double_quant": False}),
     (GROUPED, {"modules_to_save": ("lm_head",)}),
     (GROUPED, {"compute_dtype": "float32", "autocast": None, "base_dtype": "float32"}),
+    (GROUPED, {"padding": True}),
+    (GROUPED, {"packing": True, "gradient_checkpointing": True}),
+    (GROUPED, {"use_cache": True}),
+    (GROUPED, {"load_in_4bit": False, "load_in_8bit": True}),
+    (GROUPED, {"load_in_4bit": False, "load_in_8bit": True, "gradient_checkpointing": True}),
+    (GROUPED, {"load_in_4bit": False, "quant_method": "none", "kbit_prepare": False}),
     ({**GROUPED, "model_type": "qwen2"}, {}),
     ({**GROUPED, "model_type": "qwen3", "head_dim": 64}, {}),
     ({**GROUPED, "model_type": "gemma2", "head_dim": 64}, {}),

@@ -95,12 +95,11 @@ def test_what_takes_more(less: dict[str, Any], more: dict[str, Any]) -> None:
 
 
 def test_paged_state_is_told_apart() -> None:
-    result = simulation.simulate(job(optim="paged_adamw_32bit", lora_r=256))
-    # r 256 on q (256 wide) and v (128): A and B of q and A of v have 65 536 weights, too few to
-    # be paged, so nothing is.
-    assert result.paged_bytes == 0
-    result = simulation.simulate(job(optim="paged_adamw_32bit", lora_r=512))
-    assert result.paged_bytes == 8 * 3 * 512 * 256 * 2 * 4
+    # r 256 on q (256 wide) and v (128): no matrix of 100 000 weights, so that nothing is paged.
+    assert simulation.simulate(job(optim="paged_adamw_32bit", lora_r=256)).paged_bytes == 0
+    larger = job(optim="paged_adamw_32bit", lora_r=512, modules_to_save=("lm_head",))
+    layers, head = 8 * 3 * 512 * 256, 2000 * 256
+    assert simulation.simulate(larger).paged_bytes == (layers + head) * 2 * 4
 
 
 @pytest.mark.parametrize(
@@ -108,6 +107,8 @@ def test_paged_state_is_told_apart() -> None:
     [
         ({"optim": "galore_adamw"}, "galore_adamw"),
         ({"distributed": Distribution.ZERO3}, "zero3"),
+        ({"target_modules": ("no_such_module",)}, "no_such_module"),
+        ({"model": from_config({**LLAMA, "model_type": "internlm2"}, "a/model")}, "a/model"),
     ],
 )
 def test_what_cannot_be_simulated_is_said_in_a_sentence(fields: dict[str, Any], named: str) -> None:

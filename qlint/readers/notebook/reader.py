@@ -14,7 +14,7 @@ from qlint.readers.notebook.ipynb import read_ipynb
 from qlint.readers.notebook.launches import find_launches
 from qlint.readers.notebook.percent import split_cells
 from qlint.readers.notebook.pins import pinned_versions
-from qlint.readers.notebook.relocation import (
+from qlint.readers.relocation import (
     identified,
     move_dead,
     move_problem,

@@ -16,9 +16,16 @@ def recognise(root: Mapping) -> float:
     return 1.0 if all(key in root for key in needed) and "params" in root else 0.0
 
 
+def located(key: str, root: Mapping) -> str:
+    """The base and the project stand beside the parameters; `--trainer` is in the task."""
+    return {"model": "base_model", "project_name": key, "task": key}.get(key, f"params.{key}")
+
+
 def read(sheet: Sheet) -> None:
     """Fill in the fields of a run of AutoTrain."""
-    task = str(sheet.value("task") or "")
+    task = str(sheet.value("task") or sheet.command or "")
+    if task == "llm":
+        task = f"llm-{sheet.value('params.trainer') or 'default'}"
     if not task.startswith(_TASKS):
         raise NotTraining
     sheet.take_all(

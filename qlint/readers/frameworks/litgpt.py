@@ -8,7 +8,7 @@ from __future__ import annotations
 from qlint.knowledge import libraries
 from qlint.readers.documents.nodes import Mapping
 from qlint.readers.frameworks import common
-from qlint.readers.frameworks.sheet import Sheet
+from qlint.readers.frameworks.sheet import NotTraining, Sheet
 from qlint.recipe import ABSENT, Field, State
 
 _TARGETS = (
@@ -32,6 +32,14 @@ def recognise(root: Mapping) -> float:
     return min(1.0, found / 4) if found >= 2 else 0.0
 
 
+def located(key: str, root: Mapping) -> str:
+    """The optimizer's arguments may be given without `init_args` in between."""
+    first, _, last = key.partition(".")
+    if first == "optimizer" and last and not last.startswith(("init_args", "class_path", "help")):
+        return f"optimizer.init_args.{last}"
+    return "optimizer.class_path" if key == "optimizer" else key
+
+
 def read(sheet: Sheet) -> None:
     """Fill in the fields of a run of LitGPT."""
     sheet.take_all(
@@ -39,7 +47,11 @@ def read(sheet: Sheet) -> None:
         "max_steps",
     )  # fmt: skip
     sheet.require("model_name")
+    if sheet.command is not None and "adapter" in sheet.command:
+        raise NotTraining  # LLaMA-Adapter has no rank and no target modules.
     with_adapter = any(key.startswith("lora_") for key in sheet.root) or "quantize" in sheet.root
+    if sheet.command is not None:
+        with_adapter = not sheet.command.endswith(("full", "pretrain"))
     _precision(sheet)
     _processes(sheet)
     if with_adapter:
@@ -81,6 +93,8 @@ def _precision(sheet: Sheet) -> None:
 def _processes(sheet: Sheet) -> None:
     devices, hosts = sheet.written("devices"), sheet.written("num_nodes")
     if devices is None:
+        # Fabric starts as many processes as it is told to, whatever the environment says.
+        sheet.fields.pop("world_size", None)
         return
     if type(devices.value) is not int:
         sheet.fields["world_size"] = sheet.unknown("as many devices as there are", "devices")

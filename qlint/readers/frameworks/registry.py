@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from functools import cache
 from typing import Protocol
 
@@ -31,6 +32,12 @@ def reader(name: str) -> FrameworkReader:
     """The module of a framework, imported when a first document needs it."""
     module: FrameworkReader = importlib.import_module(f"qlint.readers.frameworks.{name}")
     return module
+
+
+def locator(name: str) -> Callable[[str, Mapping], str] | None:
+    """Where an option of the framework stands in its configuration, if not under its own name."""
+    found: Callable[[str, Mapping], str] | None = getattr(reader(name), "located", None)
+    return found
 
 
 _NEEDED = {

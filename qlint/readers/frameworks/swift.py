@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qlint.readers.documents.nodes import Mapping
 from qlint.readers.frameworks import common
+from qlint.readers.frameworks.processes import ONE_PROCESS
 from qlint.readers.frameworks.sheet import NotTraining, Sheet
 from qlint.readers.frameworks.trainer_arguments import Arguments
 from qlint.recipe import ABSENT, Field, State
@@ -62,10 +63,13 @@ def _accumulation(sheet: Sheet) -> None:
     if sheet.node("gradient_accumulation_steps") is not None:
         return
     batch = sheet.fields["per_device_train_batch_size"].value
-    if type(batch) is int and batch > 0:
+    world = sheet.fields.get("world_size", ONE_PROCESS)
+    if world.state is State.UNKNOWN:
+        sheet.fields["gradient_accumulation_steps"] = world
+    elif type(batch) is int and batch > 0:
         fact = sheet.knowledge.facts["batch"]
         via = f"{sheet.knowledge.label}: enough for a batch of 16 ({fact.source})"
-        steps = max(1, -(-int(fact.value) // batch))
+        steps = max(1, -(-int(fact.value) // (batch * world.value)))
         sheet.fields["gradient_accumulation_steps"] = sheet.by_default(steps, via)
 
 

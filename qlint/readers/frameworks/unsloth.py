@@ -12,6 +12,12 @@ _TRAINING = ("training_type", "max_seq_length", "load_in_4bit", "num_epochs", "b
 _LORA = ("lora_r", "use_rslora", "use_loftq", "finetune_language_layers", "vision_all_linear",
          "target_modules")  # fmt: skip
 
+_OF_LORA = frozenset({
+    "lora_r", "lora_alpha", "lora_dropout", "target_modules", "vision_all_linear", "use_rslora",
+    "use_loftq", "use_dora", "finetune_vision_layers", "finetune_language_layers",
+    "finetune_attention_modules", "finetune_mlp_modules",
+})  # fmt: skip
+
 
 def recognise(root: Mapping) -> float:
     """A block of training and one of LoRA, both with Unsloth's keys."""
@@ -21,6 +27,13 @@ def recognise(root: Mapping) -> float:
     found = sum(key in training for key in _TRAINING) + sum(key in lora for key in _LORA)
     special = any(key in training for key in ("train_on_completions", "training_type"))
     return 1.0 if special and found >= 4 else 0.0
+
+
+def located(key: str, root: Mapping) -> str:
+    """In the block that has the key: those of its command line have no prefix."""
+    if key == "model" or "." in key:
+        return key
+    return f"lora.{key}" if key in _OF_LORA else f"training.{key}"
 
 
 def read(sheet: Sheet) -> None:

@@ -18,6 +18,8 @@ from qlint.readers.python.recipes.collector import Collector, Run
 from qlint.readers.python.recipes.dead import dead_configurations
 from qlint.readers.python.source import SourceFile
 from qlint.readers.python.values import Bound, Const, Function, UserClass
+from qlint.readers.python.world import launched_world
+from qlint.readers.request import Request
 from qlint.recipe import DeadConfiguration
 
 _TRAINING = (".train(", ".fit(", ".backward(", "optimizer.step(", "Trainer(")
@@ -52,7 +54,7 @@ class Outcome:
 def evaluate_script(
     file: SourceFile,
     project: Project,
-    argv: tuple[str, ...],
+    request: Request,
     versions: Mapping[str, str],
     flips: Mapping[str, bool] | None = None,
     uncalled: bool = True,
@@ -62,7 +64,8 @@ def evaluate_script(
     Where nothing trains then, functions that nobody in the file calls are entry points too, unless
     ``uncalled`` is False.
     """
-    machine = Machine(project, argv, versions, flips)
+    machine = Machine(project, request, versions, flips)
+    machine.world = launched_world(machine.environment)
     collector = Collector(machine)
     project.loaded = {}
     frame = Frame(file)

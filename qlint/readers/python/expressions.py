@@ -336,6 +336,7 @@ def _comparison(machine: Machine, node: cst.Comparison, frame: Frame) -> Value:
     result: Value = Const(True)
     for comparison in node.comparisons:
         right = evaluate(machine, comparison.comparator, frame)
+        right = machine.environment.seen(right, key_of(left))
         result = comparisons.compare(comparison.operator, left, right, frame, node)
         verdict = operators.truth(result)
         if verdict is False:

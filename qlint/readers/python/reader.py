@@ -37,7 +37,7 @@ def read_python(path: str, data: bytes, request: Request) -> Reading:
     versions = {name: version for name, (version, _) in used.items()}
 
     def evaluate(flips: Mapping[str, bool], uncalled: bool = False) -> Outcome:
-        return evaluate_script(file, project, request.argv, versions, flips, uncalled)
+        return evaluate_script(file, project, request, versions, flips, uncalled)
 
     base_flips: dict[str, bool] = {}
     outcome = evaluate(base_flips)

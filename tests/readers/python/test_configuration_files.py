@@ -122,9 +122,6 @@ HOLDERS = {
 
 
 DICT = pytest.mark.xfail(reason="classes that inherit from dict are not followed", strict=True)
-ENVIRON = pytest.mark.xfail(
-    reason="'in os.environ' forgets what the script itself set (comparisons.contains)", strict=True
-)
 
 
 def marked(cases: dict[str, str], **marks: pytest.MarkDecorator) -> list[object]:
@@ -216,7 +213,7 @@ ENVIRONMENT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("body", marked(ENVIRONMENT, tested=ENVIRON))
+@pytest.mark.parametrize("body", marked(ENVIRONMENT))
 def test_environment_variables(body: str) -> None:
     assert_set(read_recipe(training_script(body, "learning_rate=lr")), learning_rate=1e-4)
 

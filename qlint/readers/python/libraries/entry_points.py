@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import libcst as cst
 
@@ -13,17 +14,10 @@ from qlint.readers.python.frames import Frame
 from qlint.readers.python.iteration import elements
 from qlint.readers.python.libraries.dataclass_parser import record_options
 from qlint.readers.python.libraries.layered import hydra_configuration
-from qlint.readers.python.libraries.options import (
-    Option,
-    Refused,
-    given_by,
-    literal,
-    mirror,
-    note_argv,
-    values_of,
-    with_switches,
-)
+from qlint.readers.python.libraries.mirror import given_by, mirror
+from qlint.readers.python.libraries.options import Option, Refused, values_of, with_switches
 from qlint.readers.python.libraries.registry import Call, function
+from qlint.readers.python.libraries.text_types import literal
 from qlint.readers.python.machine import Machine, trace, unknown
 from qlint.readers.python.source import Trace
 from qlint.readers.python.values import (
@@ -41,6 +35,7 @@ from qlint.readers.python.values import (
     decorator_name,
     known_text,
 )
+from qlint.readers.python.words import given_value, read_by
 
 _PLAIN_COMMANDS = frozenset({"call_parse", "local_entrypoint"})
 _STARTERS = ("train", "tune", "sft", "fit")
@@ -88,7 +83,8 @@ def from_decorators(
     if any(_is_click(decorator) for decorator in target.decorators):
         return _click(machine, target, call)
     if any(name in _PLAIN_COMMANDS or name in ("command", "callback") for name in names):
-        return _own_defaults(machine, target, call)
+        root = next((_root(one) for one in target.decorators if _root(one)), "")
+        return _own_defaults(machine, target, call, root)
     for decorator, name in zip(target.decorators, names, strict=True):
         if name == "main" and _root(decorator) == "hydra":
             given = decorator.arguments if isinstance(decorator, Partial) else Arguments()
@@ -120,8 +116,8 @@ def _click(machine: Machine, target: Function, call: Call) -> Arguments:
             context.append(unknown(call.frame, call.node, "the context of a command"))
         if isinstance(decorator, Partial) and _is_click(decorator):
             options.extend(_click_options(machine, name, decorator.arguments, call))
-    note_argv(machine)
-    values, _ = _parsed(machine, options, call)
+    machine.assume_argv()
+    values, _, _ = _parsed(machine, options, call, "click")
     return Arguments(context, values)
 
 
@@ -163,6 +159,7 @@ def _click_options(machine: Machine, kind: str, given: Arguments, call: Call) ->
     if not off:
         return [option]
     negated = Option(off, dest)
+    negated.place = option.place
     negated.action = "store_false"
     return [option, negated]
 
@@ -207,35 +204,39 @@ def _click_type(kind: Value | None, default: Value | None) -> Value | None:
 
 
 def _parsed(
-    machine: Machine, options: list[Option], call: Call
-) -> tuple[dict[str, Value], list[str]]:
-    """Values of the options for the argv of this reading, and what of it was left over."""
+    machine: Machine, options: list[Option], call: Call, reader: str
+) -> tuple[dict[str, Value], list[str], set[str]]:
+    """Values of the options for the argv of this reading, what of it was left over, what given."""
+    for option in options:
+        option.reader = reader
+    given: dict[str, Any] = {}
     try:
-        given, rest = given_by(mirror(options), machine.argv)
+        given, rest = given_by(machine, mirror(options), machine.argv)
         values = values_of(machine, options, given, call)
     except Refused as problem:
         machine.assume(f"argv is refused by the script's parser: {problem}")
         values, rest = values_of(machine, options, {}, call), []
-    return with_switches(machine, options, values), rest
+    return with_switches(machine, options, values), rest, set(given)
 
 
 # -- parameters as options: fire, typer, fastcore --------------------------------------------------
 
 
 def _own_defaults(
-    machine: Machine, target: Function, call: Call, method: bool = False
+    machine: Machine, target: Function, call: Call, reader: str, method: bool = False
 ) -> Arguments:
     """Parameters are options: their defaults hold, argv overrides, booleans are switches."""
-    note_argv(machine)
+    machine.assume_argv()
     params = [*target.node.params.params, *target.node.params.kwonly_params]
     if method:
         params = params[1:]
     options = [option for param in params for option in _parameter_options(target, param)]
-    values, rest = _parsed(machine, options, call)
-    _positional(machine, values, options, rest)
+    values, rest, given = _parsed(machine, options, call, reader)
+    _positional(values, [option for option in options if option.dest not in given], rest)
     arguments = Arguments([], values)
     if isinstance(target.node.params.star_kwarg, cst.Param):
-        arguments.keywords.update(_surplus(rest))
+        place = Trace("pass", target.closure.file, target.node.params.star_kwarg)
+        arguments.keywords.update(_surplus(rest, place))
     return arguments
 
 
@@ -264,6 +265,7 @@ def _parameter_options(target: Function, param: cst.Param) -> list[Option]:
             option.default, option.required = Const(False), False
         off = tuple(off for _, off in found if off)
         negated = Option((*off, f"--no{name}", f"--no_{name}", f"--no-{name}"), name)
+        negated.place = option.place
         negated.action = "store_false"
         return [option, negated]
     return [option]
@@ -275,34 +277,36 @@ def _declaration(target: Function, param: cst.Param) -> str:
     return module.code_for_node(param)
 
 
-def _positional(
-    machine: Machine, values: dict[str, Value], options: list[Option], rest: list[str]
-) -> None:
+def _positional(values: dict[str, Value], free: list[Option], rest: list[str]) -> None:
     """Arguments without a flag fill the parameters that argv has not named, in their order."""
-    names = list(dict.fromkeys(option.dest for option in options))
-    free = [name for name in names if not _is_given(values[name])]
-    while rest and not rest[0].startswith("-") and free:
-        text, name = rest.pop(0), free.pop(0)
-        said = Const(text, Trace("input", via=f"{name} on the command line"))
-        values[name] = literal(text, said)
+    by_name = {option.dest: option for option in reversed(free)}
+    names = list(dict.fromkeys(option.dest for option in free))
+    while rest and not rest[0].startswith("-") and names:
+        word, option = rest.pop(0), by_name[names.pop(0)]
+        station = read_by(word, option.dest, option.reader, option.place)
+        values[option.dest] = _plain(word, station)
 
 
-def _is_given(value: Value) -> bool:
-    return value.trace is not None and value.trace.step == "input"
+def _plain(word: str, station: Trace) -> Value:
+    """A word as fire reads it: a literal where it is one."""
+    value = given_value(word, station)
+    return literal(str(word), value) if isinstance(value, Const) else value
 
 
-def _surplus(rest: list[str]) -> dict[str, Value]:
+def _surplus(rest: list[str], place: Trace) -> dict[str, Value]:
     """``--name value`` pairs that no parameter takes go to ``**kwargs``."""
     found: dict[str, Value] = {}
     parts = list(rest)
     while parts:
-        name, equals, text = parts.pop(0).partition("=")
+        flag = parts.pop(0)
+        name, equals, word = flag.partition("=")
         if not name.startswith("--"):
             continue
         if not equals and parts and not parts[0].startswith("--"):
-            equals, text = "=", parts.pop(0)
-        said = Const(text if equals else True, Trace("input", via=f"{name} on the command line"))
-        found[name.lstrip("-").replace("-", "_")] = literal(text, said) if equals else said
+            equals, word = "=", parts.pop(0)
+        station = read_by(word if equals else flag, name, "fire", place)
+        key = name.lstrip("-").replace("-", "_")
+        found[key] = _plain(word, station) if equals else Const(True, station)
     return found
 
 
@@ -314,7 +318,10 @@ def _annotated_record(machine: Machine, target: Function, call: Call) -> Argumen
     from qlint.readers.python.expressions import evaluate
 
     kind = evaluate(machine, params[0].annotation.annotation, target.closure)
-    return Arguments([_record(machine, kind, call)]) if isinstance(kind, UserClass) else None
+    if not isinstance(kind, UserClass):
+        return None
+    root = next((_root(one) for one in target.decorators if _root(one)), "")
+    return Arguments([_record(machine, kind, call, root)])
 
 
 @function("fire.Fire", "jsonargparse.CLI", "jsonargparse.auto_cli", "defopt.run",
@@ -336,12 +343,17 @@ def _of_module(call: Call) -> Value:
     return Ref(offered)
 
 
+def _reader(call: Call) -> str:
+    """The library that reads argv for a call, as a person calls it."""
+    return call.name.split(".", 1)[0]
+
+
 def _run_component(machine: Machine, component: Value, call: Call) -> Value:
     if isinstance(component, Function):
-        arguments = _own_defaults(machine, component, call)
+        arguments = _own_defaults(machine, component, call, _reader(call))
         return call_function(machine, component, arguments, None, call.node, call.frame)
     if isinstance(component, Bound) and isinstance(component.method, Function):
-        arguments = _own_defaults(machine, component.method, call, method=True)
+        arguments = _own_defaults(machine, component.method, call, _reader(call), method=True)
         return call_value(machine, component, arguments, call.node, call.frame)
     if isinstance(component, UserClass):
         return _run_class(machine, component, call)
@@ -364,7 +376,7 @@ def _run_class(machine: Machine, cls: UserClass, call: Call) -> Value:
     init = cls.find("__init__")
     arguments = Arguments()
     if isinstance(init, Function):
-        arguments = _own_defaults(machine, init, call, method=True)
+        arguments = _own_defaults(machine, init, call, _reader(call), method=True)
     made = instantiate(machine, cls, arguments, call.node, call.frame)
     chosen = _chosen(machine, _methods(cls))
     method = cls.find(chosen) if chosen is not None else None
@@ -429,20 +441,22 @@ def tyro(machine: Machine, call: Call) -> Value:
     target = call.arguments.get("f", 0) or call.arguments.get("config_class", 0)
     default = call.arguments.get("default")
     if isinstance(target, UserClass):
-        return _record(machine, target, call) if default is None else default
+        return _record(machine, target, call, _reader(call)) if default is None else default
     if isinstance(target, Function):
         return _run_component(machine, target, call)
     return unknown(call.frame, call.node, f"the result of {call.name}()")
 
 
-def _record(machine: Machine, kind: UserClass, call: Call) -> Value:
+def _record(machine: Machine, kind: UserClass, call: Call, reader: str) -> Value:
     """A dataclass from argv: fields are options, those of nested dataclasses behind a dot."""
-    note_argv(machine)
+    machine.assume_argv()
     if not is_record(kind):
         return instantiate(machine, kind, Arguments(), call.node, call.frame)
     options = record_options(machine, kind)
+    for option in options:
+        option.reader = reader
     try:
-        raw, _ = given_by(mirror(options), machine.argv)
+        raw, _ = given_by(machine, mirror(options), machine.argv)
         values = values_of(machine, [o for o in options if o.dest in raw], raw, call)
     except Refused as problem:
         machine.assume(f"argv is refused by the script's parser: {problem}")

@@ -9,8 +9,8 @@ from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.calls import call_value, run_callbacks
 from qlint.readers.python.containers import sort
 from qlint.readers.python.iteration import elements
-from qlint.readers.python.libraries.options import literal
 from qlint.readers.python.libraries.registry import Call, function, method
+from qlint.readers.python.libraries.text_types import literal
 from qlint.readers.python.machine import Machine, Raised, trace, unknown
 from qlint.readers.python.values import (
     Const,

@@ -213,7 +213,12 @@ class Problem:
 
 
 NoteKind: TypeAlias = Literal[
-    "unknown-key", "number-as-text", "duplicate-key", "ignored-key", "several-documents"
+    "unknown-key",
+    "number-as-text",
+    "duplicate-key",
+    "ignored-key",
+    "several-documents",
+    "conflict",
 ]
 
 
@@ -227,6 +232,8 @@ class Note:
     origin: Origin
     suggestion: str | None = None
     """What is probably meant: the known name nearest to an unknown key, the number of a text."""
+    other: Origin | None = None
+    """The second place that the note is about: what a conflict is with, the first of two keys."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from qlint.readers.commands import Argument, Command
-from qlint.readers.python.project import Project
+from qlint.readers.commands import Argument
+from qlint.readers.project_files import ProjectFiles, without_home
 
 _UNFILLED = frozenset("$`{}()")
 """Signs that a part of a path is filled in when the command runs: ``$HOME``, ``{folder}``."""
@@ -23,20 +23,11 @@ class Found(NamedTuple):
 
 
 class Files:
-    """The files that one command can name."""
+    """The files that one command can name: in its folder, the launcher's, and those above it."""
 
-    def __init__(self, command: Command, project: Project, folder: str | None = None) -> None:
+    def __init__(self, project: ProjectFiles, folder: str) -> None:
         self.project = project
-        self.written = command.written
-        self._own = os.path.normpath(os.path.join(command.folder, folder or ""))
-        self._bases = list(dict.fromkeys((self._own, *self._around(project.folder))))
-
-    def _around(self, folder: str) -> Iterable[str]:
-        """The launcher's own folder and those above it, up to the root."""
-        yield folder
-        while folder != self.project.root and self.project.inside(os.path.dirname(folder)):
-            folder = os.path.dirname(folder)
-            yield folder
+        self._bases = list(dict.fromkeys((folder, project.folder, *project.above())))
 
     def find(self, word: Argument) -> Found | None:
         """The file that a word names.
@@ -51,7 +42,7 @@ class Files:
         if word.unknown is not None:
             return None
         for base in self._bases:
-            path = os.path.normpath(os.path.join(base, text))
+            path = os.path.normpath(os.path.join(base, without_home(text)))
             if self._is_there(path):
                 return Found(path)
         if os.path.isabs(text) or text.startswith(("..", "~")):
@@ -70,7 +61,9 @@ class Files:
                     return Found(whole)
         return None
 
-    def configuration(self, arguments: Iterable[Argument], further: tuple[str, ...]) -> list[Found]:
+    def configurations(
+        self, arguments: Iterable[Argument], further: tuple[str, ...] = ()
+    ) -> list[Found]:
         """The configurations that are named among the arguments, in their order."""
         found = []
         for argument in arguments:
@@ -93,16 +86,8 @@ class Files:
         return None
 
     def _is_there(self, path: str) -> bool:
-        if path in self.written:
-            return True
-        return self.project.inside(path) and os.path.isfile(path)
-
-    def read(self, path: str, limit: int) -> bytes | None:
-        """What a file holds; None where it is too large or no file."""
-        if path in self.written:
-            data = self.written[path].data
-            return data if len(data) <= limit else None
-        return self.project.read_bytes(path, limit)
+        project = self.project
+        return path in project.written or (project.inside(path) and os.path.isfile(path))
 
 
 def _known_tail(text: str) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from qlint.knowledge.programs import Program
 from qlint.readers.commands import Argument
 
+_LONGEST_LOOK = 40
+"""Words that are looked at to tell whether an unknown one is an option."""
 _FILES = (".py", ".sh", ".bash", ".ipynb", ".yaml", ".yml", ".json", ".toml")
 
 
@@ -30,9 +32,7 @@ class Options:
         return any(name in self.given for name in names)
 
 
-def take_options(
-    words: Sequence[Argument], program: Program
-) -> tuple[Options, Sequence[Argument]]:
+def take_options(words: Sequence[Argument], program: Program) -> tuple[Options, Sequence[Argument]]:
     """The options that stand first in ``words``, and the words behind them.
 
     ``-m`` and ``-c`` of Python end its options, as they do for Python.
@@ -59,13 +59,17 @@ def take_options(
         elif name in program.values or _takes_value(name, follower):
             options.given[name] = follower
             position += 1
-            if program.kind == "python" and name in ("-m", "-c"):
+            if name in ("-m", "-c", "--module") and _runs_modules(program):
                 break
         elif name[:2] in program.values and not name.startswith("--"):
             options.given[name[:2]] = replace(word, text=word.text[2:])
         else:
             options.given[name] = None
     return options, words[position:]
+
+
+def _runs_modules(program: Program) -> bool:
+    return program.modules or program.kind in ("python", "module")
 
 
 def _is_option(text: str) -> bool:
@@ -88,7 +92,7 @@ def _takes_value(name: str, follower: Argument | None) -> bool:
 
 def _is_left_out(words: Sequence[Argument], position: int) -> bool:
     """Whether an unknown word holds options: the program itself is named behind it."""
-    for word in words[position + 1 :]:
+    for word in words[position + 1 : position + 1 + _LONGEST_LOOK]:
         if word.text.endswith((".py", ".sh")):
             return not words[position].text.endswith((".py", ".sh"))
         if word.unknown is None and not _is_option(word.text):

@@ -189,9 +189,7 @@ def _devices(environment: Mapping[str, Argument]) -> Argument | None:
     return replace(listed, text=str(len(listed.text.split(","))))
 
 
-def _product(
-    starter: Starter, each: Argument | None, nodes: Argument | None
-) -> Argument | None:
+def _product(starter: Starter, each: Argument | None, nodes: Argument | None) -> Argument | None:
     """Processes on each node times nodes, with the words of both as its origin."""
     parts = [part for part in (each, nodes) if part is not None]
     if not parts:

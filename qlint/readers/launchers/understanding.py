@@ -182,4 +182,3 @@ def _program(words: Sequence[Argument]) -> tuple[Program | None, int]:
         if length <= len(words) and name in known:
             return known[name], length
     return None, 0
-

@@ -11,9 +11,9 @@ from qlint import readers
 from qlint.readers.commands import Argument
 from qlint.readers.notebook.effects import Started
 from qlint.readers.notebook.launches import Launch, find_launches
-from qlint.readers.relocation import move_dead, move_problem, move_recipe
 from qlint.readers.places import LineMap
 from qlint.readers.python.project import Project, without_home
+from qlint.readers.relocation import move_dead, move_problem, move_recipe
 from qlint.readers.request import Request
 from qlint.recipe import Field, Origin, Problem, Reading, Recipe, Source, State
 

@@ -14,17 +14,17 @@ from qlint.readers.notebook.ipynb import read_ipynb
 from qlint.readers.notebook.launches import find_launches
 from qlint.readers.notebook.percent import split_cells
 from qlint.readers.notebook.pins import pinned_versions
+from qlint.readers.places import LineMap
+from qlint.readers.python.evaluation import Outcome, evaluate_script
+from qlint.readers.python.project import Project
+from qlint.readers.python.reader import build_recipes, stopped
+from qlint.readers.python.variants import find_variants
 from qlint.readers.relocation import (
     identified,
     move_dead,
     move_problem,
     move_recipe,
 )
-from qlint.readers.places import LineMap
-from qlint.readers.python.evaluation import Outcome, evaluate_script
-from qlint.readers.python.project import Project
-from qlint.readers.python.reader import build_recipes, stopped
-from qlint.readers.python.variants import find_variants
 from qlint.readers.request import Request
 from qlint.recipe import Problem, Reading, Recipe
 

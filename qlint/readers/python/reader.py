@@ -115,6 +115,7 @@ def build_recipes(
                 own_variants,
                 outcome.assumptions,
                 versions,
+                names=run.names,
             )
         )
     return tuple(recipes)

@@ -442,3 +442,10 @@ def decorator_name(value: Value) -> str:
     if isinstance(value, Partial):
         value = value.callee
     return value.name.rsplit(".", 1)[-1] if isinstance(value, Library) else ""
+
+
+def decorator_root(value: Value) -> str:
+    """The library that a decorator comes from; "" for others."""
+    if isinstance(value, Partial):
+        value = value.callee
+    return value.name.split(".", 1)[0] if isinstance(value, Library) else ""

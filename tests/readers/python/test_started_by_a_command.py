@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from command_reading import LAUNCHER, started
-from script_reading import FIRST_LINE, SCRIPT, assert_set, training_script
+from script_reading import FIRST_LINE, IMPORTS, SCRIPT, assert_set, training_script
 
 from qlint.recipe import Field, State
 
@@ -108,8 +108,6 @@ def script(parser: str) -> str:
     holder = "args." if "main(args" in parser or "args" in parser.split("\n")[-2] else ""
     if "{train}" not in parser:
         return training_script(parser, ARGUMENTS.format("args."), ADAPTER.format("args."))
-    from script_reading import IMPORTS
-
     return IMPORTS + HELPER + parser.replace("{train}", TRAIN.format(holder))
 
 

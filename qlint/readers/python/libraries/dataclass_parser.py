@@ -39,7 +39,7 @@ from qlint.readers.python.values import (
     Value,
     known_text,
 )
-from qlint.readers.python.words import given_value, said, word_of
+from qlint.readers.python.words import given_value, read_by, said, word_of
 
 _MAX_ARGUMENTS_FILE = 100_000
 _CONFIGURATION = re.compile(r"\.(ya?ml|json)$")
@@ -174,7 +174,9 @@ def _with_config(
         path, argv = argv[0], argv[1:]
     if path is None:
         return argv, {}, None
-    loaded = load_path(machine, given_value(path, said(path, "--config")), call)
+    here = trace(call.frame, call.node, "pass")
+    station = read_by(path, "--config" if kind == "TrlParser" else "its file", kind, here)
+    loaded = load_path(machine, given_value(path, station), call)
     if not (isinstance(loaded, Ref) and isinstance(loaded.target, Mapping)):
         missing = loaded if isinstance(loaded, Unknown) else None
         return argv, {}, missing or unknown(call.frame, call.node, f"{path} holds no table")

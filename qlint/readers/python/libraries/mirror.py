@@ -12,8 +12,10 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from qlint.readers.python.libraries.options import Given, Option, Refused
+from qlint.readers.python.libraries.options import Given, Option, Refused, values_of, with_switches
+from qlint.readers.python.libraries.registry import Call
 from qlint.readers.python.machine import Machine
+from qlint.readers.python.values import Value
 from qlint.readers.python.words import Word
 
 _REPEATED = frozenset({"append", "extend", "append_const", "count"})
@@ -111,6 +113,22 @@ def _parsed(
         except (TypeError, ValueError) as problem:
             raise Refused(str(problem)) from None
     return vars(namespace), rest
+
+
+def parsed(
+    machine: Machine, options: list[Option], call: Call, reader: str
+) -> tuple[dict[str, Value], list[str], set[str]]:
+    """Values of the options for the argv of this reading, what of it was left over, what given."""
+    for option in options:
+        option.reader = reader
+    given: dict[str, Any] = {}
+    try:
+        given, rest = given_by(machine, mirror(options), machine.argv)
+        values = values_of(machine, options, given, call)
+    except Refused as problem:
+        machine.assume(f"argv is refused by the script's parser: {problem}")
+        values, rest = values_of(machine, options, {}, call), []
+    return with_switches(machine, options, values), rest, set(given)
 
 
 def _loose(argv: Sequence[str]) -> set[int]:

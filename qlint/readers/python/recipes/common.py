@@ -122,59 +122,6 @@ def called(node: cst.CSTNode, frame: Frame, value: object, via: str | None = Non
     return to_field(Const(value, trace(frame, node, "literal", via)))
 
 
-def effective_batch(batch: Field, accumulation: Field, world: Field) -> Field:
-    """Per-device batch times accumulation times world size."""
-    parts = (batch, accumulation, world)
-    if any(part.state is State.UNKNOWN for part in parts):
-        cause = next(part for part in parts if part.state is State.UNKNOWN)
-        return unknown_field(Unknown(cause.reason or "a part of it is not known"))
-    values = [part.value for part in parts if part.known]
-    if len(values) != 3 or not all(isinstance(v, int) and not isinstance(v, bool) for v in values):
-        return ABSENT
-    given = any(part.state is State.SET for part in (batch, accumulation))
-    origin = tuple(
-        station for part in (batch, accumulation) if part.state is State.SET
-        for station in part.origin
-    )  # fmt: skip
-    product = values[0] * values[1] * values[2]
-    return Field(State.SET if given else State.DEFAULT, product, origin or batch.origin)
-
-
-_PLUGINS = {"deepspeed_plugin": "deepspeed", "fsdp_plugin": "fsdp"}
-_STRATEGIES = ("fsdp", "deepspeed", "ddp")
-NOT_DISTRIBUTED = Field(State.DEFAULT, "none", (Origin(via="one process is assumed"),))
-
-
-def distributed_field(
-    model: Instance, accelerator: Instance | None = None, holder: Instance | None = None
-) -> Field:
-    """What the input itself sets up: a wrapper, a plugin, a strategy; a launcher may do more."""
-    for key, name in _PLUGINS.items():
-        plugin = accelerator.slots.data.get(key) if accelerator is not None else None
-        if plugin is not None and not (isinstance(plugin, Const) and plugin.value is None):
-            return to_field(Const(name, plugin.trace))
-    if holder is not None and holder.slots.data.get("strategy") is not None:
-        return _strategy(holder.slots.data["strategy"])
-    wrapped = model.slots.get("distributed")
-    return to_field(wrapped) if wrapped is not None else NOT_DISTRIBUTED
-
-
-def _strategy(value: Value) -> Field:
-    if isinstance(value, Ref) and isinstance(value.target, Instance):
-        last = (value.target.library or "").rsplit(".", 1)[-1].removesuffix("Strategy").lower()
-        return to_field(Const(last, value.trace))
-    field = to_field(value)
-    if not field.known:
-        return field
-    for name in _STRATEGIES:
-        if str(field.value).startswith(name):
-            return Field(State.SET, name, field.origin)
-    return NOT_DISTRIBUTED
-
-
-ONE_PROCESS = Field(State.DEFAULT, 1, (Origin(via="one process is assumed"),))
-
-
 def framework_of(model: Instance | None, trainer_library: str) -> str:
     """The framework of a run, from who loads its model and who trains it."""
     if model is not None and (model.library or "").startswith("unsloth"):

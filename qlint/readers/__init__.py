@@ -9,7 +9,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from qlint.readers.input_kinds import CONFIGURATIONS, LAUNCHERS, SUFFIXES, is_launcher, starts_shell
+from qlint.readers.input_kinds import CONFIGURATIONS, KNOWN_INPUTS, is_launcher, starts_shell
 
 if TYPE_CHECKING:  # A file that holds no run needs none of these.
     from qlint.readers.request import Request
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # A file that holds no run needs none of these.
 
 _CELLS = re.compile(rb"(?m)^#[ \t]*(?:%%|<codecell>|In[ \t]?\[|COMMAND -----|MAGIC[ \t])")
 
-__all__ = ["SUFFIXES", "read"]
+__all__ = ["read"]
 
 
 def read(path: str, data: bytes, request: Request) -> Reading:
@@ -47,13 +47,13 @@ def read(path: str, data: bytes, request: Request) -> Reading:
     from qlint.recipe import Problem, Reading
 
     shown = request.display_path or path
-    known = ", ".join((*SUFFIXES, *LAUNCHERS))
-    return Reading(shown, problems=(Problem(shown, f"no reader for {suffix} files: pass {known}"),))
+    message = f"no reader for {suffix} files: pass {KNOWN_INPUTS}"
+    return Reading(shown, problems=(Problem(shown, message),))
 
 
 def _joined(reading: Reading, path: str, request: Request) -> Reading:
     """The configurations that the runs name are part of them."""
-    if not any(recipe.names for recipe in reading.recipes):
+    if not reading.recipes:
         return reading
     from qlint.readers.companions import with_companions
 

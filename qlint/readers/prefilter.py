@@ -89,6 +89,15 @@ _CONFIGURES = re.compile(
     rb"|get_peft_model|base_model|bitsandbytes|unsloth"
 )
 
+_STARTS = re.compile(
+    rb"python|torchrun|accelerate|deepspeed|debugpy|llamafactory-cli|axolotl|tune[ \t]+run|trl[ \t]"
+    rb"|litgpt|swift[ \t]|xtuner|autotrain|ludwig|unsloth|\.py\b|\b(?:ba)?sh[ \t]|sbatch|srun|qsub"
+)
+_TRAINS = re.compile(
+    rb"(?i)train|tun(?:e|ing)\b|sft|dpo|lora|axolotl|accelerate[ \t]|torchrun|deepspeed|--lr\b"
+    rb"|epoch|batch|learning.rate"
+)
+
 
 def holds_run(data: bytes, suffix: str) -> bool:
     """Whether a file with this content and suffix may hold a run or a training configuration.
@@ -108,6 +117,11 @@ def holds_run(data: bytes, suffix: str) -> bool:
         or (any(word in data for word in _LOOPS) and any(word in data for word in _PRETRAINED))
         or _starts_imported_training(data)
     )
+
+
+def holds_launch(data: bytes) -> bool:
+    """Whether a launcher (shell script, Makefile, Dockerfile, launch.json) may start a training."""
+    return _STARTS.search(data) is not None and _TRAINS.search(data) is not None
 
 
 def launches(data: bytes, suffix: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from qlint.readers.companions.joining import join_named
 from qlint.readers.companions.loading import MAXIMUM_BYTES
+from qlint.readers.inputs_of import with_inputs
 from qlint.readers.project_files import ProjectFiles
 from qlint.readers.request import Request
 from qlint.recipe import Reading
@@ -13,6 +14,7 @@ from qlint.recipe import Reading
 
 def with_companions(reading: Reading, path: str, request: Request) -> Reading:
     """A reading whose runs take in the configurations that they name."""
+    reading = replace(reading, recipes=tuple(map(with_inputs, reading.recipes)))
     if not any(recipe.names for recipe in reading.recipes):
         return reading
     files = ProjectFiles(path, request.root, request.display, request.written, request.started_in)

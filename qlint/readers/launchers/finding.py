@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from qlint.readers.commands import Argument
+from qlint.readers.input_kinds import CONFIGURATIONS
 from qlint.readers.project_files import ProjectFiles, without_home
 
 _UNFILLED = frozenset("$`{}()")
 """Signs that a part of a path is filled in when the command runs: ``$HOME``, ``{folder}``."""
-_CONFIGURATION = (".yaml", ".yml", ".json", ".toml")
 
 
 class Found(NamedTuple):
@@ -70,7 +70,7 @@ class Files:
             text = argument.text
             if text.startswith("-"):
                 text = text.partition("=")[2]
-            if text.lower().endswith((*_CONFIGURATION, *further)):
+            if text.lower().endswith((*CONFIGURATIONS, *further)):
                 one = self.find(Argument(text, argument.origin, argument.unknown))
                 if one is not None:
                     found.append(one)

@@ -11,6 +11,7 @@ from qlint import readers
 from qlint.readers.commands import Argument, Command
 from qlint.readers.companions import join_started
 from qlint.readers.gate import holds_run, launches
+from qlint.readers.input_kinds import CONFIGURATIONS
 from qlint.readers.launch_syntax import read_launcher
 from qlint.readers.launchers.accelerating import Told, accelerate_settings
 from qlint.readers.launchers.finding import Files, Found
@@ -31,7 +32,6 @@ _DEEPEST = 5
 """Launchers that start launchers that start launchers."""
 _MOST_COMMANDS = 500
 """Commands that are followed from one input, those of the launchers that it starts included."""
-_CONFIGURATION = (".yaml", ".yml", ".json", ".toml")
 _TRAINS = re.compile(r"train|tun(?:e|ing)|sft|dpo|q?lora", re.I)
 _OTHER = re.compile(r"merge|convert|eval|export|infer|test|predict|prepare|download|chat", re.I)
 
@@ -208,9 +208,9 @@ class _Step:
         """Read a script or a configuration with the arguments and variables that it gets."""
         data = self._data(found)
         suffix = os.path.splitext(found.path)[1].lower()
-        if data is None or suffix not in readers.SUFFIXES:
+        if data is None or suffix not in (*CONFIGURATIONS, ".py", ".ipynb"):
             return False
-        if suffix not in _CONFIGURATION and not (holds_run(data, suffix) or launches(data, suffix)):
+        if suffix not in CONFIGURATIONS and not (holds_run(data, suffix) or launches(data, suffix)):
             return False
         shown = self._shown(found.path)
         reading = readers.read(found.path, data, replace(self.request, display_path=shown))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from qlint.readers.commands import Command
+from qlint.readers.inputs_of import with_inputs
 from qlint.readers.launchers.launch import Launch
 from qlint.readers.places import LineMap
 from qlint.readers.relocation import move_recipe
@@ -18,7 +19,6 @@ _OF_ITS_OWN = (
     "no environment variables",
 )
 """Premises of a script or configuration that is read by itself."""
-_CONFIGURATION = (".yaml", ".yml", ".json", ".toml")
 _LONGEST = 300
 
 
@@ -37,7 +37,7 @@ def as_run_of(
     own = recipe.source.path
     moved = move_recipe(recipe, maps, command.source)
     launcher = command.source.path
-    files = [started, own, *recipe.inputs, *_configurations(moved)]
+    files = [started, own, *with_inputs(moved).inputs]
     inputs = dict.fromkeys(one for one in files if one and one != launcher and one not in maps)
     premises = [one for one in moved.assumptions if not one.startswith(_OF_ITS_OWN)]
     return replace(
@@ -55,11 +55,3 @@ def _premises(command: Command, launch: Launch) -> Iterable[str]:
     yield f"{launch.program.text} is started by {where}" + (f" with {words}" if words else "")
     if command.condition:
         yield f"it runs if {command.condition}"
-
-
-def _configurations(recipe: Recipe) -> Iterable[str]:
-    """Configurations that values of the run were read from."""
-    for field in recipe.fields.values():
-        for origin in field.origin:
-            if origin.path is not None and origin.path.lower().endswith(_CONFIGURATION):
-                yield origin.path

@@ -95,10 +95,6 @@ def _quantisation(sheet: Sheet) -> None:
         common.eight_bit(sheet, method)
     elif method.value == "int4":
         common.four_bit(sheet, method)
-        if method.state is State.DEFAULT:
-            for name in ("quant_method", "load_in_4bit"):
-                field = sheet.fields[name]
-                sheet.fields[name] = Field(State.DEFAULT, field.value, field.origin)
         for name in common.DETAILS:
             sheet.fields[name] = sheet.fact(name)
     else:

@@ -64,19 +64,22 @@ class Start:
     command: str | None = None
     missing: str | None = None
     assumptions: tuple[str, ...] = ()
+    style: str | None = None
+    """How the words are written, where it is not in the framework's usual way."""
 
 
-def words_of(knowledge: Framework, arguments: Sequence[Argument]) -> Words:
+def _words(knowledge: Framework, start: Start) -> Words:
     """What a framework makes of the words of its command line."""
-    if knowledge.command_line.get("style") == "assignments":
-        return read_assignments(arguments)
-    return read_options(arguments, knowledge.known_keys)
+    style = start.style or knowledge.command_line.get("style")
+    if style == "assignments":
+        return read_assignments(start.arguments)
+    return read_options(start.arguments, knowledge.known_keys)
 
 
 def run(start: Start, root: nodes.Mapping) -> tuple[Recipe, list[Note]]:
     """The recipe of a run and what is odd about it. Raises NotTraining where it is none."""
     knowledge = framework(start.name)
-    words = words_of(knowledge, start.arguments)
+    words = _words(knowledge, start)
     in_force = {library: version for library, (version, _) in start.versions.items()}
     overrides = _located(knowledge, root, words)
     tree = overridden(root, overrides, start.path) if overrides else root
@@ -90,8 +93,10 @@ def run(start: Start, root: nodes.Mapping) -> tuple[Recipe, list[Note]]:
     if not knowledge.open:
         sheet.note_unknown_keys()
     complete(sheet.fields, knowledge.command_line.get("spread", "ddp"))
-    via = f"a configuration of {knowledge.package}"
-    own = Field(State.SET, knowledge.name, (Origin(start.path, 1, 1, via=via),))
+    what = "a command line" if start.kind == "shell" else "a configuration"
+    line = start.source.line if start.kind == "shell" else 1
+    at = Origin(start.path, line, 1, via=f"{what} of {knowledge.package}")
+    own = Field(State.SET, knowledge.name, (at,))
     sheet.fields.setdefault("framework", own)
     for word in words.unclear:
         _doubt(sheet.fields, word)

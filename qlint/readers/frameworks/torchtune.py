@@ -115,7 +115,7 @@ def _schedule(sheet: Sheet) -> None:
 
 def _model(sheet: Sheet) -> None:
     component = sheet.written("model._component_")
-    assert component is not None
+    component = component or sheet.unknown("model is not written here")
     if component.state is State.UNKNOWN:
         common.undecided(sheet, component)
         for name in common.ADAPTER_FIELDS:

@@ -26,7 +26,7 @@ def read(sheet: Sheet) -> None:
     task = str(sheet.value("task") or sheet.command or "")
     if task == "llm":
         task = f"llm-{sheet.value('params.trainer') or 'default'}"
-    if not task.startswith(_TASKS):
+    if not task.startswith(_TASKS) and not (sheet.elsewhere is not None and not task):
         raise NotTraining
     sheet.take_all(
         "model_name", "learning_rate", "optim", "lr_scheduler_type", "max_grad_norm",

@@ -16,7 +16,8 @@ from qlint.knowledge import libraries
 from qlint.knowledge.frameworks import framework
 from qlint.knowledge.programs import Program, programs
 from qlint.readers.commands import Argument
-from qlint.readers.documents.nodes import Mapping, Span
+from qlint.readers.documents.nodes import Mapping, Scalar, Span
+from qlint.readers.documents.nodes import Sequence as Listed
 from qlint.readers.frameworks.option_words import Words, read_options
 from qlint.readers.frameworks.runs import Start, run
 from qlint.readers.frameworks.sheet import NotTraining
@@ -124,8 +125,10 @@ def _missing(row: Program, words: Words) -> str | None:
     if row.config is None:
         return None
     for option in words.overrides:
-        if option.key == "config" and option.node is not None:
-            return str(getattr(option.node, "text", "a configuration"))
+        node = option.node
+        if option.key == "config" and node is not None:
+            first = node.items[0] if isinstance(node, Listed) else node
+            return first.text if isinstance(first, Scalar) else "a configuration"
     for word in words.plain:
         if row.config == "positional" and word.text.endswith(_CONFIGURATIONS):
             return word.text
@@ -147,7 +150,8 @@ def _match(program: str, words: Words) -> _Match | None:
         if share >= _ENOUGH_KNOWN and (best is None or share > best[0]):
             best = (share, row)
     if best is not None:
-        premise = f"{os.path.basename(program)} is {best[1].label}, as its options are"
+        shown = os.path.basename(program)
+        premise = f"{shown} is taken for {best[1].label} by its name and its arguments"
         return _Match(best[1], premise)
     if not program.endswith(".py"):
         return None

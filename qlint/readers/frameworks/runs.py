@@ -85,6 +85,10 @@ def run(start: Start, root: nodes.Mapping) -> tuple[Recipe, list[Note]]:
     tree = overridden(root, overrides, start.path) if overrides else root
     command = start.command or _subcommand(knowledge, words)
     sheet = Sheet(start.path, tree, knowledge, in_force, command)
+    if start.missing is not None:
+        sheet.elsewhere = f"decided by {start.missing}, which is not there"
+    elif words.unclear:
+        sheet.elsewhere = f"{words.unclear[0].text[:60]} may decide it"
     processes = knowledge.command_line.get("processes", ())
     world = asked_for(start.environment, [*words.options, *words.overrides], processes)
     if world is not None:
@@ -92,16 +96,19 @@ def run(start: Start, root: nodes.Mapping) -> tuple[Recipe, list[Note]]:
     registry.reader(start.name).read(sheet)
     if not knowledge.open:
         sheet.note_unknown_keys()
-    complete(sheet.fields, knowledge.command_line.get("spread", "ddp"))
+    spread = knowledge.command_line.get("spread")
+    if start.missing is not None and spread is None:
+        sheet.fields.setdefault("distributed", sheet.unknown(str(sheet.elsewhere)))
+    complete(sheet.fields, spread or "ddp")
     what = "a command line" if start.kind == "shell" else "a configuration"
     line = start.source.line if start.kind == "shell" else 1
     at = Origin(start.path, line, 1, via=f"{what} of {knowledge.package}")
     own = Field(State.SET, knowledge.name, (at,))
     sheet.fields.setdefault("framework", own)
+    if start.missing is not None:
+        _leave_open(sheet.fields, str(sheet.elsewhere))
     for word in words.unclear:
         _doubt(sheet.fields, word)
-    if start.missing is not None:
-        _leave_open(sheet.fields, start.missing)
     recipe = Recipe(
         start.identifier,
         start.source,
@@ -155,9 +162,9 @@ def _doubt(fields: dict[str, Field], word: Argument) -> None:
             fields[name] = Field(State.UNKNOWN, None, origin, read, open_ended=True)
 
 
-def _leave_open(fields: dict[str, Field], missing: str) -> None:
+def _leave_open(fields: dict[str, Field], reason: str) -> None:
     """What is not given is decided by something that is not there, not by a default."""
-    origin = (Origin(via=f"decided by {missing}, which is not there"),)
+    origin = (Origin(via=reason),)
     for name in FIELD_NAMES:
         found = fields.get(name, ABSENT)
         derived = name == "effective_batch_size"

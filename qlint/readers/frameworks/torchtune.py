@@ -119,7 +119,8 @@ def _model(sheet: Sheet) -> None:
     if component.state is State.UNKNOWN:
         common.undecided(sheet, component)
         for name in common.ADAPTER_FIELDS:
-            sheet.fields[name] = component
+            given = [sheet.written(key) for key in sheet.knowledge.fields.get(name, ())]
+            sheet.fields[name] = next((one for one in given if one is not None), component)
         return
     name = str(component.value).rsplit(".", 1)[-1]
     if "lora_" not in name:

@@ -1,16 +1,18 @@
-"""How programs that start another one take their own options, as `data/programs.json` says.
+"""Programs that train and that are known without being on disk, as `data/programs.json` says.
 
 A row has these parts:
 
-- `kind`: "wrapper" hands on the rest of its words as a command, "text" as a line for the shell;
-  "python" and "module" start a script or a module; "shell" runs a script or a text, "batch" hands
-  a script to a queue; "accelerate", "torch", "deepspeed", "srun" and "mpi" start several processes
-  of what follows;
-- `switches` and `values`: the options without and with a value of their own, with underscores;
-- `operands`: words that stand between the options and the command (an image, a duration);
-- `assignments`: variables may stand before the command, as after `env`;
-- `modules`: `-m` names a Python module, as after `uv run`;
-- `source`: where this was read; `same_as`: the row that holds for this program too.
+- `names`: the program, or the script without its suffix; `examples.sft.train` is that script in
+  those folders, or that module;
+- `framework`: the data file and the reader that know its options;
+- `installed`: true for a program that comes with a package, whose name is enough; a script is
+  anybody's, so its options have to fit as well;
+- `commands`: its subcommands that train; `command`: the one that a script stands for;
+- `config`: how a configuration is given, "option" (`--config`) or "positional";
+- `label`, `classes`, `signature`: for a script, what to call it, the library classes whose
+  arguments it also takes, and options that hardly any other script has;
+- `needs_signature`: true where the script's name says nothing ("train");
+- `open`: true where its own options are not all listed.
 """
 
 from __future__ import annotations
@@ -23,34 +25,40 @@ from functools import cache
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One program that starts another."""
+    """A row of the table; see the module's text."""
 
-    name: str
-    kind: str
-    switches: frozenset[str]
-    values: frozenset[str]
-    operands: int = 0
-    assignments: bool = False
-    modules: bool = False
+    names: tuple[str, ...]
+    framework: str
+    label: str = ""
+    installed: bool = False
+    commands: tuple[str, ...] = ()
+    command: str | None = None
+    config: str | None = None
+    classes: tuple[tuple[str, str], ...] = ()
+    signature: frozenset[str] = frozenset()
+    needs_signature: bool = False
+    open: bool = False
 
 
 @cache
-def programs() -> dict[str, Program]:
-    """All programs by name: "torchrun", "uv run", "docker compose run", modules too."""
+def programs() -> tuple[Program, ...]:
+    """All rows, in the order of the table."""
     data = pkgutil.get_data("qlint.knowledge", "data/programs.json")
     if data is None:
-        raise LookupError("data/programs.json is missing from the installation")
-    rows = json.loads(data)
-    found = {}
-    for name, own in rows.items():
-        row = rows[own["same_as"]] if "same_as" in own else own
-        found[name] = Program(
-            name,
-            row["kind"],
-            frozenset(row["switches"].split()),
-            frozenset(row["values"].split()),
-            row.get("operands", 0),
-            row.get("assignments", False),
-            row.get("modules", False),
+        raise FileNotFoundError("data/programs.json")
+    return tuple(
+        Program(
+            tuple(row["names"]),
+            row["framework"],
+            row.get("label", ""),
+            row.get("installed", False),
+            tuple(row.get("commands", ())),
+            row.get("command"),
+            row.get("config"),
+            tuple((library, name) for library, name in row.get("classes", ())),
+            frozenset(row.get("signature", ())),
+            row.get("needs_signature", False),
+            row.get("open", False),
         )
-    return found
+        for row in json.loads(data)
+    )

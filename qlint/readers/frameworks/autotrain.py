@@ -26,7 +26,7 @@ def read(sheet: Sheet) -> None:
     task = str(sheet.value("task") or sheet.command or "")
     if task == "llm":
         task = f"llm-{sheet.value('params.trainer') or 'default'}"
-    if not task.startswith(_TASKS):
+    if not task.startswith(_TASKS) and not (sheet.elsewhere is not None and not task):
         raise NotTraining
     sheet.take_all(
         "model_name", "learning_rate", "optim", "lr_scheduler_type", "max_grad_norm",
@@ -95,10 +95,6 @@ def _quantisation(sheet: Sheet) -> None:
         common.eight_bit(sheet, method)
     elif method.value == "int4":
         common.four_bit(sheet, method)
-        if method.state is State.DEFAULT:
-            for name in ("quant_method", "load_in_4bit"):
-                field = sheet.fields[name]
-                sheet.fields[name] = Field(State.DEFAULT, field.value, field.origin)
         for name in common.DETAILS:
             sheet.fields[name] = sheet.fact(name)
     else:

@@ -72,8 +72,8 @@ def not_quantised(sheet: Sheet, four: Field | None = None, eight: Field | None =
 def eight_bit(sheet: Sheet, switch: Field, four: Field | None = None) -> None:
     """A base that bitsandbytes loads in 8 bits."""
     fields = sheet.fields
-    fields["quant_method"] = Field(State.SET, "bitsandbytes", switch.origin)
-    fields["load_in_8bit"] = Field(State.SET, True, switch.origin)
+    fields["quant_method"] = Field(switch.state, "bitsandbytes", switch.origin)
+    fields["load_in_8bit"] = Field(switch.state, True, switch.origin)
     fields["load_in_4bit"] = four or sheet.by_default(False, "8-bit is configured")
     sheet.absent(*DETAILS)
 
@@ -81,8 +81,8 @@ def eight_bit(sheet: Sheet, switch: Field, four: Field | None = None) -> None:
 def four_bit(sheet: Sheet, switch: Field, eight: Field | None = None) -> None:
     """A base that bitsandbytes loads in 4 bits; the details are the framework's own affair."""
     fields = sheet.fields
-    fields["quant_method"] = Field(State.SET, "bitsandbytes", switch.origin)
-    fields["load_in_4bit"] = Field(State.SET, True, switch.origin)
+    fields["quant_method"] = Field(switch.state, "bitsandbytes", switch.origin)
+    fields["load_in_4bit"] = Field(switch.state, True, switch.origin)
     fields["load_in_8bit"] = eight or sheet.by_default(False, "4-bit is configured")
 
 

@@ -64,11 +64,8 @@ def read(sheet: Sheet) -> None:
     _optimizer(sheet)
     _accumulation(sheet)
     sheet.fields["lr_scheduler_type"] = sheet.fact("lr_scheduler_type")
-    default = sheet.default_of("lr_warmup_steps")
-    steps = default.value if default is not None else 100
-    via = default.reason if default is not None else None
     sheet.fields["warmup"] = common.warmup(
-        sheet, "train.lr_warmup_steps", None, sheet.by_default({"steps": steps, "ratio": 0.0}, via)
+        sheet, "train.lr_warmup_steps", None, sheet.fact("warmup")
     )
     several = sheet.fields.get("world_size", ABSENT)
     on = several.known and type(several.value) is int and several.value > 1
@@ -95,6 +92,8 @@ def _processes(sheet: Sheet) -> None:
     if devices is None:
         # Fabric starts as many processes as it is told to, whatever the environment says.
         sheet.fields.pop("world_size", None)
+        if sheet.elsewhere is not None:
+            sheet.fields["world_size"] = sheet.unknown(sheet.elsewhere)
         return
     if type(devices.value) is not int:
         sheet.fields["world_size"] = sheet.unknown("as many devices as there are", "devices")
@@ -177,14 +176,13 @@ def _optimizer(sheet: Sheet) -> None:
 
 def _accumulation(sheet: Sheet) -> None:
     """The global batch divided among processes and micro-batches."""
-    total = sheet.written("train.global_batch_size") or sheet.default_of("global_batch_size")
+    total = sheet.written("train.global_batch_size") or sheet.fact("global_batch_size")
     micro = sheet.fields["per_device_train_batch_size"]
     world = sheet.fields.get("world_size")
     processes = 1 if world is None else world.value
-    whole = total.value if total is not None and total.known else None
+    whole = total.value
     if type(whole) is int and type(micro.value) is int and type(processes) is int:
         steps = max(1, whole // max(1, processes) // max(1, micro.value))
-        assert total is not None
         sheet.fields["gradient_accumulation_steps"] = Field(total.state, steps, total.origin)
     else:
         reason = "the global batch divided by devices and micro-batch, not all of them known"

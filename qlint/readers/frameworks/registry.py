@@ -27,10 +27,22 @@ class FrameworkReader(Protocol):
         """Fill in the fields of the run that the sheet's document configures."""
 
 
+SCRIPTS = frozenset({
+    "alpaca_lora", "chinese_alpaca", "fastchat", "openrlhf", "peft_sft", "qlora", "run_clm",
+    "unsloth_script",
+})  # fmt: skip
+"""Names of modules in the folder of scripts: they have a command line and no configuration."""
+
+_READ_AS = {"stranger": "training_arguments"}
+"""Data files that another's module reads."""
+
+
 @cache
 def reader(name: str) -> FrameworkReader:
-    """The module of a framework, imported when a first document needs it."""
-    module: FrameworkReader = importlib.import_module(f"qlint.readers.frameworks.{name}")
+    """The module of a framework or a script, imported when it is first needed."""
+    name = _READ_AS.get(name, name)
+    folder = "scripts." if name in SCRIPTS else ""
+    module: FrameworkReader = importlib.import_module(f"qlint.readers.frameworks.{folder}{name}")
     return module
 
 

@@ -64,24 +64,31 @@ class Start:
     command: str | None = None
     missing: str | None = None
     assumptions: tuple[str, ...] = ()
+    style: str | None = None
+    """How the words are written, where it is not in the framework's usual way."""
 
 
-def words_of(knowledge: Framework, arguments: Sequence[Argument]) -> Words:
+def _words(knowledge: Framework, start: Start) -> Words:
     """What a framework makes of the words of its command line."""
-    if knowledge.command_line.get("style") == "assignments":
-        return read_assignments(arguments)
-    return read_options(arguments, knowledge.known_keys)
+    style = start.style or knowledge.command_line.get("style")
+    if style == "assignments":
+        return read_assignments(start.arguments)
+    return read_options(start.arguments, knowledge.known_keys)
 
 
 def run(start: Start, root: nodes.Mapping) -> tuple[Recipe, list[Note]]:
     """The recipe of a run and what is odd about it. Raises NotTraining where it is none."""
     knowledge = framework(start.name)
-    words = words_of(knowledge, start.arguments)
+    words = _words(knowledge, start)
     in_force = {library: version for library, (version, _) in start.versions.items()}
     overrides = _located(knowledge, root, words)
     tree = overridden(root, overrides, start.path) if overrides else root
     command = start.command or _subcommand(knowledge, words)
     sheet = Sheet(start.path, tree, knowledge, in_force, command)
+    if start.missing is not None:
+        sheet.elsewhere = f"decided by {start.missing}, which is not there"
+    elif words.unclear:
+        sheet.elsewhere = f"{words.unclear[0].text[:60]} may decide it"
     processes = knowledge.command_line.get("processes", ())
     world = asked_for(start.environment, [*words.options, *words.overrides], processes)
     if world is not None:
@@ -89,14 +96,19 @@ def run(start: Start, root: nodes.Mapping) -> tuple[Recipe, list[Note]]:
     registry.reader(start.name).read(sheet)
     if not knowledge.open:
         sheet.note_unknown_keys()
-    complete(sheet.fields, knowledge.command_line.get("spread", "ddp"))
-    via = f"a configuration of {knowledge.package}"
-    own = Field(State.SET, knowledge.name, (Origin(start.path, 1, 1, via=via),))
+    spread = knowledge.command_line.get("spread")
+    if start.missing is not None and spread is None:
+        sheet.fields.setdefault("distributed", sheet.unknown(str(sheet.elsewhere)))
+    complete(sheet.fields, spread or "ddp")
+    what = "a command line" if start.kind == "shell" else "a configuration"
+    line = start.source.line if start.kind == "shell" else 1
+    at = Origin(start.path, line, 1, via=f"{what} of {knowledge.package}")
+    own = Field(State.SET, knowledge.name, (at,))
     sheet.fields.setdefault("framework", own)
+    if start.missing is not None:
+        _leave_open(sheet.fields, str(sheet.elsewhere))
     for word in words.unclear:
         _doubt(sheet.fields, word)
-    if start.missing is not None:
-        _leave_open(sheet.fields, start.missing)
     recipe = Recipe(
         start.identifier,
         start.source,
@@ -150,9 +162,9 @@ def _doubt(fields: dict[str, Field], word: Argument) -> None:
             fields[name] = Field(State.UNKNOWN, None, origin, read, open_ended=True)
 
 
-def _leave_open(fields: dict[str, Field], missing: str) -> None:
+def _leave_open(fields: dict[str, Field], reason: str) -> None:
     """What is not given is decided by something that is not there, not by a default."""
-    origin = (Origin(via=f"decided by {missing}, which is not there"),)
+    origin = (Origin(via=reason),)
     for name in FIELD_NAMES:
         found = fields.get(name, ABSENT)
         derived = name == "effective_batch_size"

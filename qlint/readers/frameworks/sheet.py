@@ -51,6 +51,8 @@ class Sheet:
     ) -> None:
         self.path = path
         self.command = command
+        self.elsewhere: str | None = None
+        """What else decides, if anything: a file that is not there, words that are not known."""
         self.root = root
         self.knowledge = knowledge
         self.versions = versions or {}

@@ -115,11 +115,12 @@ def _schedule(sheet: Sheet) -> None:
 
 def _model(sheet: Sheet) -> None:
     component = sheet.written("model._component_")
-    assert component is not None
+    component = component or sheet.unknown("model is not written here")
     if component.state is State.UNKNOWN:
         common.undecided(sheet, component)
         for name in common.ADAPTER_FIELDS:
-            sheet.fields[name] = component
+            given = [sheet.written(key) for key in sheet.knowledge.fields.get(name, ())]
+            sheet.fields[name] = next((one for one in given if one is not None), component)
         return
     name = str(component.value).rsplit(".", 1)[-1]
     if "lora_" not in name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qlint.readers.documents.nodes import Mapping
 from qlint.readers.frameworks import common
 from qlint.readers.frameworks.sheet import Sheet
-from qlint.recipe import ABSENT, Field, Json, State
+from qlint.recipe import ABSENT, Json, State
 
 _TRAINING = ("training_type", "max_seq_length", "load_in_4bit", "num_epochs", "batch_size",
              "gradient_checkpointing", "train_on_completions", "random_seed")  # fmt: skip
@@ -93,10 +93,6 @@ def _quantisation(sheet: Sheet) -> None:
         common.not_quantised(sheet, switch)
     else:
         common.four_bit(sheet, switch)
-        if switch.state is State.DEFAULT:
-            for name in ("quant_method", "load_in_4bit"):
-                field = sheet.fields[name]
-                sheet.fields[name] = Field(State.DEFAULT, field.value, field.origin)
         for name in ("quant_type", "double_quant", "quant_storage"):
             sheet.fields[name] = sheet.fact(name)
         reason = "hardware-dependent: Unsloth takes bfloat16 where the card has it"

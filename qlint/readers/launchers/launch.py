@@ -19,7 +19,7 @@ class Starter:
     """A program in front of the script that starts several processes of it."""
 
     kind: str
-    """As in :mod:`qlint.knowledge.programs`: "torch", "accelerate", "deepspeed", "mpi"."""
+    """As in :mod:`qlint.knowledge.starters`: "torch", "accelerate", "deepspeed", "mpi"."""
     word: Argument
     options: Options
 

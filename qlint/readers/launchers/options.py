@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from qlint.knowledge.programs import Program
+from qlint.knowledge.starters import StarterProgram
 from qlint.readers.commands import Argument
 
 _LONGEST_LOOK = 40
@@ -32,7 +32,7 @@ class Options:
         return any(name in self.given for name in names)
 
 
-def take_options(words: Sequence[Argument], program: Program) -> tuple[Options, Sequence[Argument]]:
+def take_options(words: Sequence[Argument], program: StarterProgram) -> tuple[Options, Sequence[Argument]]:
     """The options that stand first in ``words``, and the words behind them.
 
     ``-m`` and ``-c`` of Python end its options, as they do for Python.
@@ -68,7 +68,7 @@ def take_options(words: Sequence[Argument], program: Program) -> tuple[Options, 
     return options, words[position:]
 
 
-def _runs_modules(program: Program) -> bool:
+def _runs_modules(program: StarterProgram) -> bool:
     return program.modules or program.kind in ("python", "module")
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from qlint.knowledge.programs import Program, programs
+from qlint.knowledge.starters import StarterProgram, starters
 from qlint.readers.commands import Argument, Command
 from qlint.readers.launchers.launch import Launch, Starter, Starts
 from qlint.readers.launchers.options import Options, take_options
@@ -92,7 +92,7 @@ class _Peeling:
     def _tool(self, word: Argument, rest: Sequence[Argument]) -> Launch:
         if word.text.endswith("tune") and rest and rest[0].text == "run":
             # torchtune hands what stands before the recipe to torchrun.
-            options, behind = take_options(rest[1:], programs()["torchrun"])
+            options, behind = take_options(rest[1:], starters()["torchrun"])
             if options.given or options.unknown:
                 self.starters = (*self.starters, Starter("torch", word, options))
             rest = (rest[0], *behind)
@@ -101,9 +101,9 @@ class _Peeling:
     def _python(self, options: Options) -> Launch | None:
         named = _module(options)
         if named is not None:
-            program = programs().get(named.text)
+            program = starters().get(named.text)
             if program is None and self.words:
-                program = programs().get(f"{named.text} {self.words[0].text}")
+                program = starters().get(f"{named.text} {self.words[0].text}")
                 self.words = self.words[1:] if program is not None else self.words
             if program is None:
                 return self._made("module", named, self.words)
@@ -131,7 +131,7 @@ class _Peeling:
             return self._tool(word, rest)
         return self._made("script", word, rest)
 
-    def _unwrap(self, program: Program, options: Options) -> None:
+    def _unwrap(self, program: StarterProgram, options: Options) -> None:
         self.words = self.words[program.operands :]
         changed = options.value("--chdir", "--directory", "--cwd")
         if changed is not None and changed.unknown is None and program.kind == "wrapper":
@@ -169,9 +169,9 @@ def _module(options: Options) -> Argument | None:
     return options.value("-m", "--module")
 
 
-def _program(words: Sequence[Argument]) -> tuple[Program | None, int]:
+def _program(words: Sequence[Argument]) -> tuple[StarterProgram | None, int]:
     """The program that a command starts with, and how many words its name takes."""
-    known = programs()
+    known = starters()
     first = words[0].text.rsplit("/", 1)[-1]
     if _PYTHON.match(first) or (words[0].unknown and _UNKNOWN_PYTHON.search(words[0].text)):
         return known["python"], 1

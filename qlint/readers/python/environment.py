@@ -58,12 +58,17 @@ class Environment:
             self._premises[FURTHER_PREMISE if self.given else PREMISE] = None
         return found
 
-    def seen(self, value: Value, key: Hashable = None) -> Value:
+    def seen(self, value: Value, key: Hashable) -> Value:
         """``os.environ`` as a dict, where it is asked whether it holds a key; else the value."""
-        if not (isinstance(value, Library) and value.name == "os.environ"):
-            return value
-        self.get(str(key))
-        return Ref(self.holder, value.trace)
+        if isinstance(value, Library) and value.name == "os.environ":
+            self.get(str(key))
+        return self.as_dict(value)
+
+    def as_dict(self, value: Value) -> Value:
+        """``os.environ`` as a dict of the variables that are known; any other value itself."""
+        if isinstance(value, Library) and value.name == "os.environ":
+            return Ref(self.holder, value.trace)
+        return value
 
 
 def _value(argument: Argument) -> Value:

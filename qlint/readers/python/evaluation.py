@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qlint.readers.commands import Command
 from qlint.readers.python import looping, matching, statements, trying  # noqa: F401
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.blocks import run_statements
@@ -35,6 +36,7 @@ class Outcome:
         "dead",
         "exhausted",
         "flags",
+        "programs",
         "runs",
         "steps",
     )
@@ -48,7 +50,11 @@ class Outcome:
         self.exhausted = exhausted
         self.steps = machine.steps
         self.commands = [event for event in machine.events if event.kind == "command"]
-        """Programs that the script starts."""
+        """Lines that a notebook hands to the shell."""
+        self.programs: tuple[Command, ...] = tuple(
+            event.payload for event in machine.events if event.kind == "program"
+        )
+        """Programs that the script starts itself."""
 
 
 def evaluate_script(

@@ -34,6 +34,7 @@ from qlint.readers.python.values import (
     alternatives,
     one_of,
 )
+from qlint.readers.python.words import WrittenWord, placeholder
 
 MAX_COMPREHENSION = 256
 
@@ -84,6 +85,7 @@ def _concatenated(machine: Machine, node: cst.ConcatenatedString, frame: Frame) 
 def _formatted(machine: Machine, node: cst.FormattedString, frame: Frame) -> Value:
     parts: list[str] = []
     before: list[Value] = []
+    lost: Value | None = None
     for part in node.parts:
         if isinstance(part, cst.FormattedStringText):
             parts.append(_unescaped(part.value, node))
@@ -92,10 +94,14 @@ def _formatted(machine: Machine, node: cst.FormattedString, frame: Frame) -> Val
         value = evaluate(machine, part.expression, frame)
         text = _inserted(machine, part, value, frame)
         if text is None:
-            return unknown(frame, node, "an f-string of values that are not known", value)
+            lost = lost or value
+            text = placeholder(frame.file.code(part.expression))
         before.append(value)
         parts.append(text)
     text = "".join(parts)
+    if lost is not None:
+        cause = unknown(frame, node, "an f-string of values that are not known", lost)
+        return WrittenWord(text, cause.reason, cause.trace)
     return Const(text, trace(frame, node, "compute", None, *(value.trace for value in before)))
 
 
@@ -165,7 +171,7 @@ def _dict(machine: Machine, node: cst.Dict, frame: Frame) -> Value:
     for element in node.elements:
         value = evaluate(machine, element.value, frame)
         if isinstance(element, cst.StarredDictElement):
-            operators.merge(machine, target, value)
+            operators.merge(machine, target, machine.environment.as_dict(value))
             continue
         assert isinstance(element, cst.DictElement)
         key = key_of(evaluate(machine, element.key, frame))

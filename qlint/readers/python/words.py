@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import SupportsIndex
 
@@ -10,6 +11,7 @@ from qlint.readers.python.source import Elsewhere, Trace
 from qlint.readers.python.values import Const, Unknown, Value, known_text
 
 _READ_BY = ", read by "
+_BREAKS = re.compile(r"[\s'\"\\{}$`|<>();&]")
 
 
 class Word(str):
@@ -61,6 +63,11 @@ class WrittenWord(Unknown):
     def __init__(self, text: str, reason: str, trace: Trace | None = None) -> None:
         super().__init__(reason, trace)
         self.text = text
+
+
+def placeholder(code: str) -> str:
+    """How a part that is not known stands in a word: its code, without what would end a word."""
+    return "{" + _BREAKS.sub("", code)[:60] + "}"
 
 
 def words_of(arguments: Iterable[Argument]) -> tuple[Word, ...]:

@@ -11,6 +11,7 @@ from qlint.readers.python.values import (
     Const,
     Library,
     Mapping,
+    Ref,
     Unknown,
     Value,
     known_text,
@@ -62,6 +63,14 @@ def update_environment(machine: Machine, call: Call) -> Value:
     for name, value in given.entries():
         machine.environment[str(name)] = value
     return Const(None)
+
+
+@function("os.environ.copy")
+def copy_environment(machine: Machine, call: Call) -> Value:
+    """``os.environ.copy()``: the variables that are known, as a dict of its own."""
+    copy = Mapping()
+    copy.slots.data.update(dict(machine.environment.holder.entries()))
+    return Ref(copy, trace(call.frame, call.node, "literal"))
 
 
 @function("os.environ.pop", "os.unsetenv")

@@ -91,7 +91,8 @@ def collection(machine: Machine, call: Call) -> Value:
 def dictionary(machine: Machine, call: Call) -> Value:
     """``dict(a=1, **other)``; a namespace holds the same by attribute."""
     target = Mapping()
-    for value in call.arguments.positional:
+    for given in call.arguments.positional:
+        value = machine.environment.as_dict(given)
         if not isinstance(value, Library | Function):
             operators.merge(machine, target, value)
     for name, value in call.bind().items():

@@ -30,7 +30,12 @@ def read(path: str, data: bytes, request: Request) -> Reading:
     if suffix in CONFIGURATIONS:
         from qlint.readers.configuration import read_configuration
 
-        return _joined(read_configuration(path, data, request), path, request)
+        reading = read_configuration(path, data, request)
+        if not reading.recipes:
+            return reading
+        from qlint.readers.companions import with_companions
+
+        return with_companions(reading, path, request)
     if suffix == ".ipynb":
         from qlint.readers.notebook import read_notebook
 
@@ -41,20 +46,11 @@ def read(path: str, data: bytes, request: Request) -> Reading:
 
             if needs_ipython(path, data):
                 return read_percent(path, data, request)
-        from qlint.readers.python import read_python
+        from qlint.readers.scripts import read_script
 
-        return _joined(read_python(path, data, request), path, request)
+        return read_script(path, data, request)
     from qlint.recipe import Problem, Reading
 
     shown = request.display_path or path
     message = f"no reader for {suffix} files: pass {KNOWN_INPUTS}"
     return Reading(shown, problems=(Problem(shown, message),))
-
-
-def _joined(reading: Reading, path: str, request: Request) -> Reading:
-    """The configurations that the runs name are part of them."""
-    if not reading.recipes:
-        return reading
-    from qlint.readers.companions import with_companions
-
-    return with_companions(reading, path, request)

@@ -32,7 +32,9 @@ class Options:
         return any(name in self.given for name in names)
 
 
-def take_options(words: Sequence[Argument], program: StarterProgram) -> tuple[Options, Sequence[Argument]]:
+def take_options(
+    words: Sequence[Argument], program: StarterProgram
+) -> tuple[Options, Sequence[Argument]]:
     """The options that stand first in ``words``, and the words behind them.
 
     ``-m`` and ``-c`` of Python end its options, as they do for Python.

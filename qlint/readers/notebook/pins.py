@@ -21,17 +21,38 @@ def pinned_versions(commands: Sequence[Command]) -> dict[str, tuple[str, str]]:
     """``{library: (version, where it was read)}``; the last installation of a library counts."""
     known = libraries.libraries()
     found: dict[str, tuple[str, str]] = {}
-    for command in commands:
-        if command.action is not Action.SHELL or not _INSTALL.search(command.text):
+    lines = [
+        (command, line, text)
+        for command in commands
+        if command.action is Action.SHELL
+        for line, text in _lines(command)
+    ]
+    for command, line, text in lines:
+        if not _INSTALL.search(text):
             continue
-        conda = "conda" in command.text or "mamba" in command.text
-        for word in words(command.text):
+        conda = "conda" in text or "mamba" in text
+        for word in words(text):
             pin = _PINNED.match(word) or _TAGGED.match(word) or (conda and _CONDA.match(word))
             if not pin:
                 continue
             name = pin["name"].lower().replace("_", "-")
             name = name if name in known else name.replace("-", "_")
             if name in known:
-                where = f"installed in cell {command.cell.number}, line {command.line}"
+                where = f"installed in cell {command.cell.number}, line {line}"
                 found[name] = (pin["version"], where)
     return found
+
+
+def _lines(command: Command) -> list[tuple[int, str]]:
+    """Lines for the shell joined at their backslashes, each with the line where it starts."""
+    found: list[tuple[int, str]] = []
+    parts: list[str] = []
+    start = command.line
+    for number, line in enumerate(command.text.split("\n"), command.line):
+        if not parts:
+            start = number
+        parts.append(line.removesuffix("\\"))
+        if not line.endswith("\\"):
+            found.append((start, " ".join(parts)))
+            parts = []
+    return [*found, (start, " ".join(parts))] if parts else found

@@ -116,7 +116,7 @@ _STARTS = re.compile(
 )
 _TRAINS = re.compile(
     rb"(?i)train|tun(?:e|ing)\b|sft|dpo|lora|axolotl|accelerate[ \t]|torchrun|deepspeed|--lr\b"
-    rb"|epoch|batch|learning.rate"
+    rb"|epoch|batch|learning.rate|sh[ \t]+\S{1,200}\.sh\b|sbatch[ \t]"
 )
 
 

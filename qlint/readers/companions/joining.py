@@ -31,11 +31,17 @@ def join_named(
 
 
 def join_started(
-    recipe: Recipe, companion: Companion, read: Read
+    recipe: Recipe, told: Companion | None, read: Read, lost: tuple[str, Field] | None = None
 ) -> tuple[Recipe, tuple[Note, ...]]:
-    """A recipe with what ``accelerate launch`` is told by its options and its file."""
+    """A recipe with what ``accelerate launch`` is told by its options and its file.
+
+    ``lost`` is the reason why the file that it is given, the field, is not read.
+    """
     merging = Merging(recipe)
-    _merge(merging, companion, (), read)
+    if lost is not None:
+        _lose(merging, "accelerate", *lost)
+    if told is not None:
+        _merge(merging, told, (), read)
     return merging.done(), tuple(merging.notes)
 
 

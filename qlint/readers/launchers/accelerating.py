@@ -45,6 +45,12 @@ class Told:
         return replace(recipe, inputs=tuple(dict.fromkeys(inputs)), names=names)
 
     @property
+    def lost(self) -> tuple[str, Field] | None:
+        """Why the file is not read, and how it is named."""
+        missing, named = self.missing, self.named
+        return None if missing is None or named is None else (missing, named)
+
+    @property
     def processes(self) -> Field | None:
         """How many processes the file says; unknown where it is not there."""
         if self.missing is not None:

@@ -125,8 +125,8 @@ class _Following:
         maps = step.maps
         for recipe in reading.recipes:
             run = as_run_of(recipe, step.command, step.launch, self.kind, maps, started)
-            if step.told is not None and step.told.companion is not None:
-                run, notes = join_started(run, step.told.companion, step.open)
+            if step.told is not None:
+                run, notes = join_started(run, step.told.companion, step.open, step.told.lost)
                 self.notes += notes
             self.recipes.append(run if step.told is None else step.told.named_by(run))
         self.dead += [move_dead(one, maps) for one in reading.dead]

@@ -9,7 +9,7 @@ from qlint.readers.commands import Command
 from qlint.readers.inputs_of import with_inputs
 from qlint.readers.launchers.launch import Launch
 from qlint.readers.places import LineMap
-from qlint.readers.relocation import move_recipe
+from qlint.readers.relocation import move_recipe, move_source
 from qlint.recipe import Kind, Recipe
 
 _OF_ITS_OWN = (
@@ -44,6 +44,7 @@ def as_run_of(
         moved,
         kind=kind,
         inputs=tuple(inputs),
+        trains_at=recipe.trains_at or move_source(recipe.source, maps),
         assumptions=tuple(dict.fromkeys((*premises, *_premises(command, launch)))),
     )
 

@@ -64,7 +64,9 @@ def test_a_value_shows_both_ends(tmp_path: Path) -> None:
     assert (recipe.source.path, recipe.source.line) == ("run.sh", 3)
     assert recipe.id == "run.sh:3"
     assert recipe.inputs == ("train.py",)
-    assert any("train.py is started by run.sh:3 with --lr 2e-4" in one for one in recipe.assumptions)
+    assert any(
+        "train.py is started by run.sh:3 with --lr 2e-4" in one for one in recipe.assumptions
+    )
     assert not any(one.startswith("argv is") for one in recipe.assumptions)
 
 
@@ -207,7 +209,9 @@ def test_a_script_that_is_fed_in_place(tmp_path: Path) -> None:
     for number in range(1, SCRIPT.count("\n") + 1):
         places.add(Place(number + 3))
     plain = command("python -", str(tmp_path))
-    fed = Command(plain.words, plain.source, plain.folder, stdin=WrittenFile(SCRIPT.encode(), places))
+    fed = Command(
+        plain.words, plain.source, plain.folder, stdin=WrittenFile(SCRIPT.encode(), places)
+    )
     recipe = only(follow([fed], request(tmp_path), str(tmp_path / "run.sh")))
     assert (recipe["lora_r"].origin[0].path, recipe["lora_r"].origin[0].line) == ("run.sh", 13)
 

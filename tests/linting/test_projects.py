@@ -20,7 +20,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--lr", type=float, default=1e-3)
 given = parser.parse_args()
 four_bit = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="fp4")
-model = AutoModelForCausalLM.from_pretrained("meta-llama/Llama-2-7b-hf", quantization_config=four_bit)
+model = AutoModelForCausalLM.from_pretrained("huggyllama/llama-7b", quantization_config=four_bit)
 model = get_peft_model(model, LoraConfig(r=8))
 Trainer(model=model, args=TrainingArguments("out", learning_rate=given.lr)).train()
 """

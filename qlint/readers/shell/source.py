@@ -9,7 +9,7 @@ from qlint.recipe import Origin, Source
 
 if TYPE_CHECKING:
     from qlint.readers.places import LineMap
-    from qlint.readers.shell.values import Value
+    from qlint.readers.shell.values import Segment, Value
 
 
 class SourceText:
@@ -19,6 +19,8 @@ class SourceText:
         self.text = text
         self.shown = shown
         self.places = places
+        self.stand_ins: dict[str, Segment] = {}
+        """Characters that stand for text that is not known."""
         self._starts: list[int] | None = None
 
     def position(self, offset: int) -> tuple[int, int]:

@@ -211,7 +211,7 @@ class Expander:
         return Segment(part.text, stations=place)
 
     def _arithmetic(self, part: Arithmetic) -> Piece:
-        written = self.source.text[part.start : part.end]
+        written = self.source.written(part.start, part.end)
         value = self.number(part.expression, written, part.start, part.end)
         return Piece(value.segments[0], part.quoted, not part.quoted)
 
@@ -249,7 +249,7 @@ class Expander:
         return known(str(result), (*stations, place))
 
     def _substitution(self, part: Substitution) -> list[Piece | None]:
-        written = self.source.text[part.start : part.end]
+        written = self.source.written(part.start, part.end)
         value = self.machine.substituted(part, self.state, written)
         return [Piece(one, part.quoted, not part.quoted) for one in value.segments]
 
@@ -257,7 +257,7 @@ class Expander:
 
     def written(self, word: Word) -> str:
         """A word as it stands in the script."""
-        return self.source.text[word.start : word.end]
+        return self.source.written(word.start, word.end)
 
     def origin(self, word: Word, via: str) -> Origin:
         """Where a word stands."""

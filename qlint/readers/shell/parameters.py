@@ -318,7 +318,7 @@ def _replaced(expander: Expander, part: Parameter, value: Value, pattern: Patter
 
 
 def _written(expander: Expander, part: Parameter) -> str:
-    return expander.source.text[part.start : part.end]
+    return expander.source.written(part.start, part.end)
 
 
 def _place(expander: Expander, part: Parameter) -> Origin:

@@ -9,12 +9,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import NamedTuple
 
-from qlint.readers.shell.source import SourceText
+from qlint.readers.shell.source import FIRST_STAND_IN, MOST_STAND_INS, SourceText
 from qlint.readers.shell.values import Segment, Value
 from qlint.recipe import Origin
-
-_FIRST_STAND_IN = 0xE000
-_STAND_INS = 6_000
 
 
 class _Stretch(NamedTuple):
@@ -43,8 +40,8 @@ class TemplateText(SourceText):
         """Add a value that is used from ``start`` to ``end`` in the base."""
         for segment in value.segments:
             text = segment.text
-            if segment.unknown is not None and len(self.stand_ins) < _STAND_INS:
-                text = chr(_FIRST_STAND_IN + len(self.stand_ins))
+            if segment.unknown is not None and len(self.stand_ins) < MOST_STAND_INS:
+                text = chr(FIRST_STAND_IN + len(self.stand_ins))
                 self.stand_ins[text] = segment.passed(self.base.origin(start, end, "filled in"))
             self._add(_Stretch(text, start, end, segment))
 
@@ -57,6 +54,10 @@ class TemplateText(SourceText):
         """The text, now that all is added."""
         self.text = "".join(stretch.text for stretch in self._stretches)
         return self
+
+    def written(self, start: int, end: int) -> str:
+        """A stretch as it stands in the base."""
+        return self.base.text[self._based(start, False) : self._based(end, True)]
 
     def origin(self, start: int, end: int, via: str | None = None) -> Origin:
         """Where a stretch stands in the base."""

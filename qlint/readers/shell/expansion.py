@@ -251,7 +251,8 @@ class Expander:
     def _substitution(self, part: Substitution) -> list[Piece | None]:
         written = self.source.written(part.start, part.end)
         value = self.machine.substituted(part, self.state, written)
-        return [Piece(one, part.quoted, not part.quoted) for one in value.segments]
+        segments = value.segments or (Segment(""),)
+        return [Piece(one, part.quoted, not part.quoted) for one in segments]
 
     # Places
 

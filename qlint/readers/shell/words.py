@@ -337,10 +337,12 @@ class WordReader:
             sign = operator.group()
             self.position = operator.end()
             separator = "/" if sign[0] == "/" else ":" if sign == ":" else ""
-            operand = self.operand(separator + "}", quoted)
+            # Patterns are patterns also within quotes; defaults are quoted with them.
+            within = quoted and sign[-1] in "-=?+"
+            operand = self.operand(separator + "}", within)
             if separator and self.at(separator):
                 self.position += 1
-                replacement = self.operand("}", quoted)
+                replacement = self.operand("}", within)
         if not self.at("}"):
             sign, operand = "bad", self.operand("}", quoted)
         self._pass("}", start)

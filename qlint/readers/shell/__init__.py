@@ -21,7 +21,7 @@ from qlint.readers.shell.state import State, Variable
 from qlint.readers.shell.values import EMPTY, Value, from_argument, known
 from qlint.recipe import Problem
 
-__all__ = ["Script", "read_commands", "run_line"]
+__all__ = ["Script", "decode", "read_commands", "run_line", "start_state"]
 
 
 def read_commands(path: str, data: bytes, request: Request) -> Script:
@@ -38,7 +38,7 @@ def read_commands(path: str, data: bytes, request: Request) -> Script:
     folder = os.path.abspath(request.started_in or os.path.dirname(absolute))
     source = SourceText(text, shown)
     machine = Machine(request, shown, os.path.dirname(absolute))
-    state = _state(source, folder, request, known(absolute))
+    state = start_state(source, folder, request, known(absolute))
     state.variables = {**batch_variables(source), **state.variables}
     machine.run_program(source, state)
     return machine.script
@@ -60,11 +60,11 @@ def run_line(
     how many columns stand in front of it there. ``folder`` is the absolute path of the folder in
     which it runs, ``variables`` are known besides ``request.environment`` and not exported.
     """
-    source = SourceText(text, places.path, places)
-    machine = Machine(request, places.path, folder)
     if len(text) > MAXIMUM_BYTES:
         return Script(problems=(_too_large(len(text), places.path),))
-    state = _state(source, folder, request, EMPTY)
+    source = SourceText(text, places.path, places)
+    machine = Machine(request, places.path, folder)
+    state = start_state(source, folder, request, EMPTY)
     for name, argument in (variables or {}).items():
         state.variables[name] = Variable(from_argument(argument))
     state.written = {**request.written, **(written or {})}
@@ -90,7 +90,7 @@ def _too_large(size: int, shown: str) -> Problem:
     return Problem(shown, message)
 
 
-def _state(source: SourceText, folder: str, request: Request, name: Value) -> State:
+def start_state(source: SourceText, folder: str, request: Request, name: Value) -> State:
     """What holds when the shell starts."""
     arguments = tuple(from_argument(one) for one in request.arguments) or None
     variables = {

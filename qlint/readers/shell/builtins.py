@@ -112,7 +112,7 @@ def _change_folder(machine: Machine, node: Simple, words: list[Value], state: St
     if words[0].text == "pushd" and targets:
         state.folders = (*state.folders, (state.folder, state.lost))
     if not targets or targets[0].unknown is not None or targets[0].text == "-":
-        written = short(state.source.text[node.start : node.end])
+        written = short(state.source.written(node.start, node.end))
         line = state.source.line_of(node.start)
         state.lost = f"`{written}` in line {line} leads to a folder that is not known"
         machine.assume(f"`{written}` in line {line} stays in the project")
@@ -230,7 +230,6 @@ def _break(machine: Machine, node: Simple, words: list[Value], state: State) -> 
 def _let(machine: Machine, node: Simple, words: list[Value], state: State) -> Truth:
     expander = Expander(machine, state)
     place = state.source.origin(node.start, node.end, "computed by let")
-    result = 0
 
     def lookup(name: str) -> str:
         machine.spend()
@@ -239,19 +238,19 @@ def _let(machine: Machine, node: Simple, words: list[Value], state: State) -> Tr
             raise NotANumber(value.unknown)
         return value.text
 
-    for word in words[1:]:
+    def compute(text: str) -> int | None:
         try:
-            result = evaluate(
-                word.text,
-                lookup,
-                lambda name, value: state.assign(name, known(str(value), [place])),
+            return evaluate(
+                text, lookup, lambda name, value: state.assign(name, known(str(value), [place]))
             )
         except NotANumber as problem:
-            name = re.match(r"[A-Za-z_]\w*", word.text)
+            name = re.match(r"[A-Za-z_]\w*", text)
             if name is not None:
-                state.assign(name.group(), unknown(word.text, problem.reason, [place]))
-            return Truth(None)
-    return Truth(result != 0)
+                state.assign(name.group(), unknown(text, problem.reason, [place]))
+            return None
+
+    results = [compute(word.text) for word in words[1:]]
+    return Truth(None if not results or results[-1] is None else results[-1] != 0)
 
 
 def _read_input(machine: Machine, node: Simple, words: list[Value], state: State) -> Truth:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -80,7 +80,7 @@ class Expander:
 
     def _literal(self, word: Word, via: str) -> Value | None:
         """The value of a word in which nothing is expanded."""
-        if not all(isinstance(part, Literal) for part in word.parts):
+        if word.literal is None or self._stands_in(word.literal):
             return None
         if not word.parts:
             return EMPTY
@@ -177,11 +177,32 @@ class Expander:
         return found
 
     def _literal_pieces(self, part: Literal, via: str, first: bool) -> list[Piece | None]:
+        if self._stands_in(part.text):
+            return [Piece(segment, part.quoted) for segment in self._filled_in(part, via)]
         segment = self._segment(part, via)
         if first and not part.quoted and part.text.startswith("~") and part.text[1:2] in ("", "/"):
             home = unknown("~", _HOME, (self.source.origin(part.start, part.start + 1, via),))
             return [Piece(home.segments[0], True), Piece(segment.slice(1, len(part.text)), False)]
         return [Piece(segment, part.quoted)]
+
+    def _stands_in(self, text: str) -> bool:
+        """Whether some of its characters stand for what is not known."""
+        stand_ins = self.source.stand_ins
+        return bool(stand_ins) and not stand_ins.keys().isdisjoint(text)
+
+    def _filled_in(self, part: Literal, via: str) -> Iterator[Segment]:
+        position = 0
+        for number, character in enumerate(part.text):
+            segment = self.source.stand_ins.get(character)
+            if segment is not None:
+                if number > position:
+                    yield Segment(
+                        part.text[position:number], self.source, part.start + position, via
+                    )
+                yield segment
+                position = number + 1
+        if position < len(part.text):
+            yield Segment(part.text[position:], self.source, part.start + position, via)
 
     def _segment(self, part: Literal, via: str) -> Segment:
         if part.exact:
@@ -190,7 +211,7 @@ class Expander:
         return Segment(part.text, stations=place)
 
     def _arithmetic(self, part: Arithmetic) -> Piece:
-        written = self.source.text[part.start : part.end]
+        written = self.source.written(part.start, part.end)
         value = self.number(part.expression, written, part.start, part.end)
         return Piece(value.segments[0], part.quoted, not part.quoted)
 
@@ -228,15 +249,16 @@ class Expander:
         return known(str(result), (*stations, place))
 
     def _substitution(self, part: Substitution) -> list[Piece | None]:
-        written = self.source.text[part.start : part.end]
+        written = self.source.written(part.start, part.end)
         value = self.machine.substituted(part, self.state, written)
-        return [Piece(one, part.quoted, not part.quoted) for one in value.segments]
+        segments = value.segments or (Segment(""),)
+        return [Piece(one, part.quoted, not part.quoted) for one in segments]
 
     # Places
 
     def written(self, word: Word) -> str:
         """A word as it stands in the script."""
-        return self.source.text[word.start : word.end]
+        return self.source.written(word.start, word.end)
 
     def origin(self, word: Word, via: str) -> Origin:
         """Where a word stands."""

@@ -33,7 +33,7 @@ def run_for(machine: Machine, node: For, state: State) -> None:
     """``for NAME in words``."""
     via = f"{node.name} of the loop"
     expander = Expander(machine, state)
-    header = short(state.source.text[node.start : node.header_end])
+    header = short(state.source.written(node.start, node.header_end))
     if node.words is not None:
         values = expander.words(node.words, via)
     elif state.arguments is None:
@@ -81,7 +81,7 @@ def _too_many(machine: Machine, node: Node, state: State) -> None:
 def run_arithmetic_for(machine: Machine, node: ArithmeticFor, state: State) -> None:
     """``for ((i = 0; i < 3; i++))``."""
     expander = Expander(machine, state)
-    header = short(state.source.text[node.start : node.header_end])
+    header = short(state.source.written(node.start, node.header_end))
     expressions = (*node.expressions, None, None, None)[:3]
 
     def compute(word: Word | None) -> Value | None:

@@ -158,9 +158,9 @@ def _list(
     else:
         values = [one for _, one in elements]
         if part.operator in _DEFAULTS and not values and part.operand is not None:
-            return expander.pieces(part.operand.parts, f"default of {_written(expander, part)}")
+            return _operand(expander, part, f"default of {short(_written(expander, part))}")
         if part.operator in (":+", "+"):
-            return [*expander.pieces(part.operand.parts, via)] if values and part.operand else []
+            return _operand(expander, part, via) if values and part.operand else []
         if part.operator and part.operator not in (*_DEFAULTS, ":?", "?"):
             values = [_transformed(expander, part, one) for one in values]
     joined = part.quoted and (part.name == "*" or _star(part.index))
@@ -223,19 +223,25 @@ def _conditional(
     else:
         filled = bool(value.text) or not counts_empty
     if part.operator in (":+", "+"):
-        return expander.pieces(part.operand.parts, via) if filled else []
+        return _operand(expander, part, via) if filled else _pieces(part, EMPTY)
     if filled and value is not None:
         return _pieces(part, value)
     written = short(_written(expander, part))
     if not part.operand.parts:
         return _pieces(part, EMPTY)
-    pieces = expander.pieces(part.operand.parts, f"default of {written}")
+    pieces = _operand(expander, part, f"default of {written}")
     if part.operator in (":=", "="):
         segments = [piece.segment for piece in pieces if piece is not BREAK]
         expander.state.assign(part.name, Value(tuple(segments)))
+    return pieces
+
+
+def _operand(expander: Expander, part: Parameter, via: str) -> list[Piece | None]:
+    """The pieces of an operand; its unquoted blanks part words, as those of a variable do."""
+    assert part.operand is not None
+    pieces = expander.pieces(part.operand.parts, via)
     if part.quoted:
-        return [one and Piece(one.segment, True) for one in pieces]
-    # Blanks of an unquoted default part words, as those of a variable do.
+        return [one and Piece(one.segment, True) for one in pieces] or _pieces(part, EMPTY)
     return [one and Piece(one.segment, one.quoted, not one.quoted) for one in pieces]
 
 
@@ -279,7 +285,9 @@ def _transformed(expander: Expander, part: Parameter, value: Value) -> Value:
 
 def _substring(value: Value, offset: int, length: int | None) -> Value:
     size = len(value.text)
-    start = max(size + offset, 0) if offset < 0 else min(offset, size)
+    if size + offset < 0:
+        return EMPTY
+    start = size + offset if offset < 0 else min(offset, size)
     end = size if length is None else size + length if length < 0 else min(start + length, size)
     return value.slice(start, max(end, start))
 
@@ -298,6 +306,8 @@ def _replaced(expander: Expander, part: Parameter, value: Value, pattern: Patter
     if sign == "/%":
         start = pattern.suffix(text, True)
         return known(text[:start] + replacement.text, place) if start < len(text) else value
+    if not text:
+        return known(replacement.text, place) if pattern.matches(text) else value
     result: list[str] = []
     position = 0
     while position < len(text):
@@ -318,7 +328,7 @@ def _replaced(expander: Expander, part: Parameter, value: Value, pattern: Patter
 
 
 def _written(expander: Expander, part: Parameter) -> str:
-    return expander.source.text[part.start : part.end]
+    return expander.source.written(part.start, part.end)
 
 
 def _place(expander: Expander, part: Parameter) -> Origin:

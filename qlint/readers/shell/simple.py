@@ -12,7 +12,6 @@ from qlint.readers.shell.expansion import Expander
 from qlint.readers.shell.filters import FILTERS
 from qlint.readers.shell.machine import Machine, Stopped
 from qlint.readers.shell.outputs import as_file
-from qlint.readers.shell.pieces import short
 from qlint.readers.shell.redirections import redirected, write
 from qlint.readers.shell.source import SourceText
 from qlint.readers.shell.state import State, Variable
@@ -169,26 +168,40 @@ def _prefix(machine: Machine, node: Simple, state: State, source: SourceText) ->
 
 
 def _program(machine: Machine, node: Simple, words: list[Value], state: State) -> Truth:
-    """Collect a program that is run."""
+    """A program that is run."""
+    if state.output is not None:
+        state.output.lost = state.output.lost or words[0].text
+    prefix = _prefix(machine, node, state, state.source)
+    collect(machine, (node.start, node.end), words, prefix, state)
+    return Truth(None, program=True)
+
+
+def collect(
+    machine: Machine,
+    span: tuple[int, int],
+    words: list[Value],
+    prefix: dict[str, Value],
+    state: State,
+) -> None:
+    """Collect a program that is run; ``prefix`` are the variables set for it alone.
+
+    ``span`` is where the command stands in the text of the state.
+    """
     if len(machine.commands) >= _MAXIMUM_COMMANDS:
         raise Stopped(f"it runs more than {_MAXIMUM_COMMANDS} commands")
-    if state.output is not None:
-        written = short(state.source.text[node.start : node.end])
-        state.output.lost = state.output.lost or f"`{written}`"
-    environment = state.environment()
-    machine.spend(1 + len(environment) // 20)
-    prefix = _prefix(machine, node, state, state.source)
     inner = _inner_text(words)
     if inner is not None:
-        _run_shell(machine, node, words, inner, prefix, state)
-        return Truth(None, program=True)
+        _run_shell(machine, span, words, inner, prefix, state)
+        return
+    environment = state.environment()
+    machine.spend(1 + len(environment) // 20)
     environment.update({name: value.argument(()) for name, value in prefix.items()})
     fed = as_file(state.stdin, state.source.shown) if state.stdin is not None else None
     condition = " and ".join(dict.fromkeys(one for one in state.conditions if one)) or None
     machine.commands.append(
         Command(
             tuple(word.argument(()) for word in words),
-            state.source.source(node.start),
+            state.source.source(span[0]),
             state.folder,
             environment,
             condition,
@@ -196,7 +209,6 @@ def _program(machine: Machine, node: Simple, words: list[Value], state: State) -
             fed,
         )
     )
-    return Truth(None, program=True)
 
 
 def _inner_text(words: list[Value]) -> int | None:
@@ -219,7 +231,7 @@ def _inner_text(words: list[Value]) -> int | None:
 
 def _run_shell(
     machine: Machine,
-    node: Simple,
+    span: tuple[int, int],
     words: list[Value],
     number: int,
     prefix: dict[str, Value],
@@ -234,5 +246,5 @@ def _run_shell(
     inner.variables.update({name: Variable(one, None, True) for name, one in prefix.items()})
     inner.functions = {}
     inner.arguments = tuple(words[number + 2 :])
-    place = state.source.origin(node.start, node.end, "run by a shell")
+    place = state.source.origin(*span, "run by a shell")
     machine.run_text(text, place, inner)

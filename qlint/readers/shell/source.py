@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from qlint.recipe import Origin, Source
 
 if TYPE_CHECKING:
     from qlint.readers.places import LineMap
-    from qlint.readers.shell.values import Value
+    from qlint.readers.shell.values import Segment, Value
 
 
 class SourceText:
@@ -19,7 +21,13 @@ class SourceText:
         self.text = text
         self.shown = shown
         self.places = places
+        self.stand_ins: dict[str, Segment] = {}
+        """Characters that stand for text that is not known."""
         self._starts: list[int] | None = None
+
+    def written(self, start: int, end: int) -> str:
+        """A stretch as it stands in the input."""
+        return self.text[start:end]
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column within the text, from 1."""
@@ -73,14 +81,21 @@ class ComposedText(SourceText):
     """
 
     def __init__(self, value: Value, station: Origin) -> None:
-        super().__init__(value.text, station.path or "")
+        self._segments = [_standing(number, one) for number, one in enumerate(value.segments)]
+        text = "".join(segment.text for segment in self._segments)
+        super().__init__(text, station.path or "")
+        for stand_in, segment in zip(self._segments, value.segments, strict=True):
+            if stand_in is not segment:
+                self.stand_ins[stand_in.text] = segment
         self.station = station
-        self._segments = value.segments
-        self._ends: list[int] = []
-        total = 0
-        for segment in value.segments:
-            total += len(segment.text)
-            self._ends.append(total)
+        self._ends = list(accumulate(len(segment.text) for segment in self._segments))
+
+    def written(self, start: int, end: int) -> str:
+        """A stretch of the text, unknown parts as they are written in the input."""
+        stretch = self.text[start:end]
+        return "".join(
+            self.stand_ins[one].text if one in self.stand_ins else one for one in stretch
+        )
 
     def origin(self, start: int, end: int, via: str | None = None) -> Origin:
         """The place where the text is run."""
@@ -109,3 +124,16 @@ class ComposedText(SourceText):
             found += [one for one in piece.origins if one not in found]
             number += 1
         return (*found, self.origin(start, end, via))
+
+
+FIRST_STAND_IN = 0xE000
+"""The first of the characters of Unicode's private use that stand for what is not known."""
+
+MOST_STAND_INS = 6_000
+
+
+def _standing(number: int, segment: Segment) -> Segment:
+    """A segment, or one character that stands for it where it is not known."""
+    if segment.unknown is None or number >= MOST_STAND_INS:
+        return segment
+    return replace(segment, text=chr(FIRST_STAND_IN + number), unknown=None)

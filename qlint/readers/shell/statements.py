@@ -86,7 +86,7 @@ def status(machine: Machine, block: Block, state: State) -> Truth:
 def arithmetic_truth(machine: Machine, node: ArithmeticCommand, state: State) -> Truth:
     """``(( expression ))`` succeeds where it is not zero."""
     expander = Expander(machine, state)
-    written = state.source.text[node.start : node.end]
+    written = state.source.written(node.start, node.end)
     value = expander.number(node.expression, written, node.start, node.end)
     if value.unknown is None:
         return Truth(value.text != "0")
@@ -95,7 +95,7 @@ def arithmetic_truth(machine: Machine, node: ArithmeticCommand, state: State) ->
 
 def condition_text(state: State, start: int, end: int) -> str:
     """A condition as the script words it, without the brackets of a test."""
-    text = short(state.source.text[start:end]).rstrip("; ")
+    text = short(state.source.written(start, end)).rstrip("; ")
     for opening, closing in (("[[ ", " ]]"), ("[ ", " ]"), ("test ", "")):
         if text.startswith(opening) and text.endswith(closing) and text.count(opening) == 1:
             return text[len(opening) : len(text) - len(closing)].strip()
@@ -186,7 +186,7 @@ def _and_or(machine: Machine, node: AndOr, state: State) -> Truth:
             holds = True  # A program that is run is taken to do its work.
         if holds is not None and holds != wanted:
             if truth.program and not wanted:
-                _otherwise(machine, following, state, state.source.text[start : before.end])
+                _otherwise(machine, following, state, state.source.written(start, before.end))
             continue
         if holds is not None:
             truth = execute(machine, following, state)

@@ -28,8 +28,7 @@ _IN_DOCUMENT = re.compile(r"[^\\`$]+")
 _IN_BACKTICKS = re.compile(r"(?:[^`\\]|\\.)*", re.DOTALL)
 _PLACEHOLDER = re.compile(r"<[^\W\d][^<>|&;()$`\"'\\\n]{0,80}>(?=[\s/\"']|\Z)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SPECIAL_PLACEHOLDER = re.compile(r"<[^\W\d][^<>|&;()$`\"'\\\n]{0,80}>(?=[\s/\"']|\Z)")
-_NAME = re.compile(r"[0-9]+|[@*#?$!-]")
+_SPECIAL_NAME = re.compile(r"[0-9]+|[@*#?$!-]")
 _SPECIAL = "@*#?$!-0123456789"
 _OPERATOR = re.compile(r":[-=?+]|##?|%%?|//|/[#%]?|\^\^?|,,?|@[A-Za-z]|[-=?+:]")
 _IN_ARITHMETIC = re.compile(r"[^\\\"'`$()]+")
@@ -338,10 +337,12 @@ class WordReader:
             sign = operator.group()
             self.position = operator.end()
             separator = "/" if sign[0] == "/" else ":" if sign == ":" else ""
-            operand = self.operand(separator + "}", quoted)
+            # Patterns are patterns also within quotes; defaults are quoted with them.
+            within = quoted and sign[-1] in "-=?+"
+            operand = self.operand(separator + "}", within)
             if separator and self.at(separator):
                 self.position += 1
-                replacement = self.operand("}", quoted)
+                replacement = self.operand("}", within)
         if not self.at("}"):
             sign, operand = "bad", self.operand("}", quoted)
         self._pass("}", start)

@@ -1,4 +1,4 @@
-"""xtuner: a Python file of tables, for mmengine's runner or for Trainer: `xtuner train config.py`."""
+"""xtuner: a Python file of tables, `xtuner train config.py`; mmengine's runner, or Trainer."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def flattened(root: Mapping) -> Mapping:
 
 def read(sheet: Sheet) -> None:
     """Fill in the fields of a run of xtuner."""
-    if isinstance(sheet.root.get("training_args"), Mapping):
+    if _by_trainer(sheet):
         _trainer(sheet)
     else:
         _runner(sheet)
@@ -54,6 +54,7 @@ def read(sheet: Sheet) -> None:
     _length(sheet)
     _adapter(sheet)
     _quantisation(sheet)
+    _prepared(sheet)
 
 
 def _trainer(sheet: Sheet) -> None:
@@ -62,6 +63,20 @@ def _trainer(sheet: Sheet) -> None:
     arguments.fill()
     sheet.fields["attn_implementation"] = attention(sheet, "model.attn_implementation")
     sheet.fields["trainer"] = sheet.written("trainer", _last) or ABSENT
+
+
+def _prepared(sheet: Sheet) -> None:
+    """xtuner prepares the model for Trainer, which turns checkpointing on for a quantised base."""
+    fields = sheet.fields
+    quantised = fields["load_in_4bit"].value or fields["load_in_8bit"].value
+    adapted = fields["lora_r"].state is not State.ABSENT
+    if common.checkpointing_off(sheet) and adapted and quantised and _by_trainer(sheet):
+        fields["gradient_checkpointing"] = sheet.fact("prepared")
+        fields["use_reentrant"] = Arguments(sheet, "transformers", "TrainingArguments").reentrant()
+
+
+def _by_trainer(sheet: Sheet) -> bool:
+    return isinstance(sheet.root.get("training_args"), Mapping)
 
 
 def _runner(sheet: Sheet) -> None:
@@ -73,6 +88,9 @@ def _runner(sheet: Sheet) -> None:
     sheet.require("learning_rate", "per_device_train_batch_size")
     optimizer = sheet.written("optim_wrapper.optimizer.type")
     sheet.fields["optim"] = optimizer or sheet.unknown("optim_wrapper.optimizer.type")
+    if sheet.fields["weight_decay"].state is State.ABSENT and optimizer is not None:
+        default = common.default_of_class(sheet, str(optimizer.value), "weight_decay")
+        sheet.fields["weight_decay"] = default or ABSENT
     _precision(sheet)
     _schedule(sheet)
     sheet.take("gradient_checkpointing", common.boolean)
@@ -148,19 +166,26 @@ def _length(sheet: Sheet) -> None:
     for key in ("train_dataloader.dataset", "train_dataset"):
         data = sheet.node(key)
         for table in _datasets(data):
-            length, packed = table.get("max_length"), table.get("pack_to_max_length")
+            length = table.get("max_length")
             if length is None:
                 continue
             sheet.fields["max_seq_length"] = _field(sheet, length, "max_length")
-            sheet.fields["packing"] = (
-                _field(sheet, packed, "pack_to_max_length")
-                if packed is not None
-                else sheet.by_default(False)
-            )
+            sheet.fields["packing"] = _packing(sheet, table)
             return
     reason = "the data set's max_length is not written"
     sheet.fields["max_seq_length"] = sheet.written("max_length") or sheet.unknown(reason)
     sheet.fields["packing"] = sheet.written("pack_to_max_length") or sheet.by_default(False)
+
+
+def _packing(sheet: Sheet, table: Mapping) -> Field:
+    """Pairs for preference runs are packed where attention keeps them apart."""
+    packed = table.get("pack_to_max_length")
+    if packed is not None:
+        return _field(sheet, packed, "pack_to_max_length")
+    apart, length = table.get("use_varlen_attn"), table.get("max_packed_length")
+    if isinstance(apart, Scalar) and apart.value is True and length is not None:
+        return Field(State.SET, True, sheet.origins(length, "max_packed_length"))
+    return sheet.by_default(False)
 
 
 def _datasets(data: object) -> list[Mapping]:
@@ -189,8 +214,6 @@ def _adapter(sheet: Sheet) -> None:
         found = sheet.written(f"{key}.{option}", common.module_list)
         sheet.fields[name] = found or arguments.default(option) or sheet.by_default(False)
     targets = sheet.written(f"{key}.target_modules", common.module_list)
-    if targets is None and key == "lora":
-        targets = sheet.by_default(None, "default of PEFT, by the model's architecture")
     sheet.fields["target_modules"] = targets or sheet.fact("target_modules")
 
 

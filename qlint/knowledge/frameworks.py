@@ -4,7 +4,7 @@ A file has these parts; every row names where it was read:
 
 - `framework`, `package`, `version`: what was read;
 - `loader`: how its configuration files are loaded, "yaml11" (PyYAML), "loose" (OmegaConf,
-  jsonargparse: `1e-4` is a number) or "json";
+  jsonargparse, options made of the text: `1e-4` is a number) or "json";
 - `fields`: recipe field to the keys that decide it, in the order in which they are looked up;
 - `parameters`: every key that the framework knows, with its default where it has a plain one. Read
   by `tools/extract_framework_parameters.py` from the package where `extracted` says so;

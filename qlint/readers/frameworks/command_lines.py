@@ -24,7 +24,7 @@ from qlint.readers.frameworks.sheet import NotTraining
 from qlint.readers.request import Request
 from qlint.recipe import Reading, Source
 
-_CONFIGURATIONS = (".yaml", ".yml", ".json", ".toml")
+_CONFIGURATIONS = (".yaml", ".yml", ".json", ".toml", ".py")
 _ENOUGH_KNOWN = 0.75
 """The share of a script's options that the public script of its name has to have."""
 _NEARLY_ALL = 0.9

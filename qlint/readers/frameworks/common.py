@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qlint.knowledge import libraries
 from qlint.readers.dtypes import dtype_name
 from qlint.readers.frameworks.sheet import Sheet
 from qlint.readers.quantised_names import quantised_by_name
@@ -125,6 +126,17 @@ def warmup(sheet: Sheet, steps: str | None, ratio: str | None, default: Field | 
         "ratio": float(share) if isinstance(share, (int, float)) else share,
     }
     return Field(State.SET, value, tuple(station for part in given for station in part.origin))
+
+
+def default_of_class(sheet: Sheet, name: str, parameter: str) -> Field | None:
+    """The default of a parameter of a library's class, by its dotted name: an optimizer's."""
+    library, _, rest = name.partition(".")
+    if library not in libraries.libraries():
+        return None
+    found = libraries.parameters(library, rest, sheet.versions).get(parameter)
+    if found is None or found.required:
+        return None
+    return sheet.by_default(found.value, f"default of {name} in {library} {found.version}")
 
 
 def no_adapter(sheet: Sheet) -> None:

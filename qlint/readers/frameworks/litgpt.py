@@ -5,7 +5,6 @@ Target modules are given by the names that Hugging Face models have for them.
 
 from __future__ import annotations
 
-from qlint.knowledge import libraries
 from qlint.readers.documents.nodes import Mapping
 from qlint.readers.frameworks import common
 from qlint.readers.frameworks.sheet import NotTraining, Sheet
@@ -162,16 +161,12 @@ def _optimizer(sheet: Sheet) -> None:
         fact = sheet.fact("paged_optimizer")
         chosen = Field(chosen.state, fact.value, (*chosen.origin, *fact.origin))
     fields["optim"] = chosen
-    library, _, name = str(chosen.value or "").partition(".")
-    known = library in libraries.libraries()
-    parameters = libraries.parameters(library, name, sheet.versions) if known else {}
     for field, key in (("learning_rate", "lr"), ("weight_decay", "weight_decay")):
         if sheet.take(field).state is not State.ABSENT:
             continue
-        parameter = parameters.get(key)
-        if parameter is not None and not parameter.required:
-            via = f"default of {library}.{name} in {library} {parameter.version}"
-            fields[field] = sheet.by_default(parameter.value, via)
+        default = common.default_of_class(sheet, str(chosen.value or ""), key)
+        if default is not None:
+            fields[field] = default
 
 
 def _accumulation(sheet: Sheet) -> None:

@@ -99,6 +99,21 @@ def _is_operand(argument: Argument) -> bool:
     return not started and argument.unknown is None
 
 
+def read_cfg_options(arguments: Sequence[Argument]) -> Words:
+    """Options, one of which, `--cfg-options a.b=c d=e`, holds assignments."""
+    position = next(
+        (at for at, word in enumerate(arguments) if word.text == "--cfg-options"), len(arguments)
+    )
+    end = position + 1
+    while end < len(arguments) and not arguments[end].text.startswith("--"):
+        end += 1
+    words = read_options([*arguments[:position], *arguments[end:]])
+    assigned = read_assignments(arguments[position + 1 : end])
+    words.overrides += assigned.overrides
+    words.unclear += assigned.unclear
+    return words
+
+
 def place_of(argument: Argument, via: str) -> Given:
     """Where a word stands; ``via`` says what it is where nothing else does."""
     stations = argument.origin

@@ -8,7 +8,7 @@ at the end what it overrides.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qlint.readers.documents.nodes import Entry, Given, Mapping, Node, Opaque, Scalar, Sequence
 from qlint.recipe import Origin
@@ -60,14 +60,21 @@ def _put(holder: Mapping, key: str, override: Override, path: str) -> None:
         holder.entries.pop(key, None)
         return
     place = override.place
-    if before is not None and type(before.place.place) is not Given:
-        span = before.key
-        station = Origin(path, span.line, span.column, None, None,
-                         f"overrides {override.key} of {path}:{span.line}",
-                         span.end_line, span.end_column)  # fmt: skip
-        place = Given((*place.stations, station))
+    replaced = _where(before, path) if before is not None else None
+    if replaced is not None:
+        via = f"overrides {override.key} of {path}:{replaced.line}"
+        place = Given((*place.stations, replace(replaced, via=via)))
     node = moved(override.node, place)
-    holder.entries[key] = Entry(Opaque("", override.place), node)
+    holder.entries[key] = Entry(node, node)
+
+
+def _where(entry: Entry, path: str) -> Origin | None:
+    """Where an entry stands in the configuration; None where only the command line has it."""
+    if type(entry.place.place) is Given:
+        last = entry.place.place.stations[-1]
+        return last if last.path == path else None
+    span = entry.key
+    return Origin(path, span.line, span.column, None, None, None, span.end_line, span.end_column)
 
 
 def moved(node: Node, place: Given, done: dict[int, Node] | None = None) -> Node:

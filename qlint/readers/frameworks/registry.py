@@ -11,7 +11,8 @@ from qlint.readers.documents.nodes import Mapping
 from qlint.readers.frameworks.sheet import Sheet
 
 FRAMEWORKS = (
-    "torchtune", "axolotl", "llamafactory", "autotrain", "ludwig", "unsloth", "litgpt", "swift",
+    "torchtune", "axolotl", "llamafactory", "llamafactory_v1", "autotrain", "ludwig", "unsloth",
+    "litgpt", "swift_megatron", "swift",
     "alignment_handbook", "trl", "training_arguments",
 )  # fmt: skip
 """Names of modules beside this one; the most particular first, which wins where two are even."""
@@ -56,10 +57,12 @@ _NEEDED = {
     "torchtune": ("optimizer",),
     "axolotl": ("base_model",),
     "llamafactory": ("model_name_or_path",),
+    "llamafactory_v1": ("model_class", "micro_batch_size", "cutoff_len"),
     "autotrain": ("task",),
     "ludwig": ("model_type",),
     "unsloth": ("training",),
     "litgpt": ("train",),
+    "swift_megatron": ("micro_batch_size", "global_batch_size", "recompute_granularity"),
     "swift": ("dataset",),
     "alignment_handbook": ("model_name_or_path",),
     "trl": ("model_name_or_path",),

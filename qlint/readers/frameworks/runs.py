@@ -17,6 +17,7 @@ from qlint.readers.frameworks.option_words import (
     Words,
     place_of,
     read_assignments,
+    read_cfg_options,
     read_options,
 )
 from qlint.readers.frameworks.overrides import Override, overridden
@@ -73,6 +74,8 @@ def _words(knowledge: Framework, start: Start) -> Words:
     style = start.style or knowledge.command_line.get("style")
     if style == "assignments":
         return read_assignments(start.arguments)
+    if style == "cfg_options":
+        return read_cfg_options(start.arguments)
     return read_options(start.arguments, knowledge.known_keys)
 
 

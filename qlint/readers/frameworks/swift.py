@@ -15,7 +15,6 @@ _SIGNS = (
     "rlhf_type", "freeze_vit", "attn_impl", "dataset_num_proc", "lora_target_modules", "use_hf",
     "quant_bits", "model_id_or_path", "system", "max_length", "deepspeed",
 )  # fmt: skip
-_MEGATRON = ("tensor_model_parallel_size", "micro_batch_size", "global_batch_size", "rollout")
 _ATTENTION = {"flash_attn": "flash_attention_2", "flash_attention_2": "flash_attention_2"}
 
 
@@ -31,8 +30,8 @@ def recognise(root: Mapping) -> float:
 
 def read(sheet: Sheet) -> None:
     """Fill in the fields of a run of ms-swift."""
-    if any(key in sheet.root for key in _MEGATRON):
-        raise NotTraining  # Megatron's arguments are others, and it adapts no quantised base.
+    if "rollout" in sheet.root:
+        raise NotTraining  # A cluster of programs, each with a table of its own.
     arguments = Arguments(sheet, "transformers", "TrainingArguments")
     arguments.fill()
     sheet.also_known(arguments.parameters)

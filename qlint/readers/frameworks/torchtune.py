@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qlint.knowledge import libraries
 from qlint.readers.documents.nodes import Mapping, Scalar, Sequence
 from qlint.readers.frameworks import common
 from qlint.readers.frameworks.sheet import Sheet
@@ -88,14 +87,10 @@ def _precision(sheet: Sheet) -> None:
 def _weight_decay(sheet: Sheet) -> None:
     if sheet.take("weight_decay").state is not State.ABSENT:
         return
-    library, _, name = str(sheet.value("optimizer._component_") or "").partition(".")
-    if library not in libraries.libraries():
-        return
-    parameters = libraries.parameters(library, name, sheet.versions)
-    parameter = parameters.get("weight_decay")
-    if parameter is not None and not parameter.required:
-        via = f"default of {library}.{name} in {library} {parameter.version}"
-        sheet.fields["weight_decay"] = sheet.by_default(parameter.value, via)
+    name = str(sheet.value("optimizer._component_") or "")
+    default = common.default_of_class(sheet, name, "weight_decay")
+    if default is not None:
+        sheet.fields["weight_decay"] = default
 
 
 def _schedule(sheet: Sheet) -> None:

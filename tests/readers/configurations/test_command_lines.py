@@ -28,6 +28,9 @@ CASES = [
     ("swift sft --model m --dataset a b --lora_rank 4 --quant_bits 4 --quant_method bnb "
      "--learning_rate 1e-5 --target_modules q_proj v_proj", "ms-swift",
      {**QUANTISED, "target_modules": ["q_proj", "v_proj"]}),
+    ("megatron sft --model m --dataset d --tuner_type lora --lora_rank 4 --lr 1e-5 "
+     "--micro_batch_size 2 --global_batch_size 16", "ms-swift",
+     {"lora_r": 4, "learning_rate": 1e-5, "gradient_accumulation_steps": 8, "load_in_4bit": False}),
     ("autotrain llm --train --model m --project-name p --data-path d --lr 1e-5 --peft "
      "--quantization int4 --lora-r 4 --trainer sft", "autotrain",
      {**QUANTISED, "model_name": "m", "packing": True}),
@@ -146,6 +149,7 @@ def test_adapters_without_a_rank_are_no_run() -> None:
     [
         ("trl sft --config gone.yaml --learning_rate 1e-5", "gone.yaml"),
         ("axolotl train gone.yml --learning-rate 1e-5", "gone.yml"),
+        ("xtuner train gone.py --cfg-options optim_wrapper.optimizer.lr=1e-5", "gone.py"),
         ("axolotl.cli.train gone.yml --learning_rate=1e-5", "gone.yml"),
         ("llamafactory-cli train gone.yaml learning_rate=1e-5", "gone.yaml"),
         ("tune run lora --config llama3/8B_lora optimizer.lr=1e-5", "llama3/8B_lora"),

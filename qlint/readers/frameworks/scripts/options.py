@@ -36,6 +36,8 @@ class Options(Arguments):
         sheet.take_all("model_name", "max_seq_length", "trainer")
         sheet.require("model_name")
         sheet.fields["attn_implementation"] = attention(sheet, "attn_implementation")
+        # Older releases of the library have arguments that this one lacks: near misses only.
+        sheet.note_unknown_keys(near_only=True)
 
 
 def half_or_full(sheet: Sheet) -> Field:

@@ -164,6 +164,7 @@ def _set_item(
         machine.journal.write(holder.slots, key, value)
     elif isinstance(holder, Mapping):
         reason = unknown(frame, target, "a key that is not known", index)
+        operators.forget(machine, holder.slots, reason.reason, index)
         machine.journal.write(holder.meta, "rest", reason)
 
 

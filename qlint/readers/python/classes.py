@@ -54,12 +54,15 @@ def instantiate(
 ) -> Value:
     """``cls(...)``."""
     from qlint.readers.python.libraries import library_role
+    from qlint.readers.python.libraries.dict_classes import ROLE, inherits_from_dict
 
     base = cls.library_base()
     name = canonical(base) if base is not None else None
     if name is not None and name.rsplit(".", 1)[-1] in ("Enum", "IntEnum", "StrEnum"):
         return _member(cls, arguments, node, frame)
     role = library_role(name) if name is not None else "object"
+    if inherits_from_dict(cls):
+        role = ROLE
     instance = Instance(role, name, cls)
     instance.slots.fallback = partial(_class_attribute, cls)
     made = Ref(instance, trace(frame, node, "literal"))
@@ -155,8 +158,12 @@ def _initialise_library(
     overwrite: bool = True,
 ) -> None:
     from qlint.readers.python.libraries import Call, initialise
+    from qlint.readers.python.libraries.dict_classes import ROLE, fill_dict
 
     base = cls.library_base()
+    if isinstance(made.target, Instance) and made.target.role == ROLE:
+        fill_dict(machine, made.target, arguments)
+        return
     if base is None:
         for name, value in arguments.keywords.items():
             made.target.slots.data.setdefault(name, value)

@@ -37,6 +37,8 @@ from qlint.readers.python.values import (
 from qlint.readers.python.words import WrittenWord, placeholder
 
 MAX_COMPREHENSION = 256
+MAX_COMPREHENSION_STEPS = 20_000
+"""What one comprehension may cost: it makes data then, not a configuration."""
 
 
 def evaluate(machine: Machine, node: cst.BaseExpression, frame: Frame) -> Value:
@@ -188,9 +190,10 @@ def _comprehension(machine: Machine, node: Any, frame: Frame) -> Value:
     inner.receiver = frame.receiver
     inner.comprehension = True
     is_dict = isinstance(node, cst.DictComp)
+    limit = machine.steps + MAX_COMPREHENSION_STEPS
 
     def produce() -> None:
-        if len(produced) >= operators.MAX_ITEMS:
+        if len(produced) >= operators.MAX_ITEMS or machine.steps > limit:
             raise _TooLong
         if is_dict:
             key = evaluate(machine, node.key, inner)

@@ -29,6 +29,10 @@ def elements(machine: Machine, value: Value) -> list[Value] | None:
     if not isinstance(value, Ref):
         return None
     target = value.target
+    if isinstance(target, Instance) and target.role == "dict":
+        return (
+            [Const(key) for key in target.slots.data] if target.meta.get("rest") is None else None
+        )
     if isinstance(target, Sequence):
         return list(target.values) if target.values is not None else None
     if isinstance(target, Mapping):

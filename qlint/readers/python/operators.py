@@ -275,6 +275,14 @@ def path_value(text: str, made: Trace | None) -> Ref:
 
 def merge(machine: Machine, target: Mapping, other: Value) -> None:
     """``target.update(other)``, through the journal."""
+    if (
+        isinstance(other, Ref)
+        and isinstance(other.target, Instance)
+        and other.target.role == "dict"
+    ):
+        shared = Mapping(other.target.slots)
+        shared.meta = other.target.meta
+        other = Ref(shared, other.trace)
     if isinstance(other, Ref) and isinstance(other.target, Mapping):
         for key, value in other.target.entries():
             machine.journal.write(target.slots, key, value)
@@ -295,11 +303,11 @@ def merge(machine: Machine, target: Mapping, other: Value) -> None:
         machine.journal.join(outcomes)
     elif not (isinstance(other, Const) and other.value is None):
         reason = other.reason if isinstance(other, Unknown) else "updated with what is not known"
-        _forget(machine, target.slots, reason, other)
+        forget(machine, target.slots, reason, other)
         machine.journal.write(target.meta, "rest", Unknown(reason, other.trace))
 
 
-def _forget(machine: Machine, slots: Any, reason: str, cause: Value) -> None:
+def forget(machine: Machine, slots: Any, reason: str, cause: Value) -> None:
     """Any key may have been overwritten."""
     for key in list(slots.data):
         machine.journal.write(slots, key, Unknown(reason, cause.trace))

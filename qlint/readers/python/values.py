@@ -437,6 +437,20 @@ def one_of(options: list[Option], trace: Trace | None = None) -> Value:
     return OneOf(tuple(merged), trace)
 
 
+DICT_ROLE = "dict"
+"""The role of an instance of a class that inherits from dict; its entries are its slots."""
+
+
+def as_dict(value: Value) -> Value:
+    """An instance of a class that inherits from dict as the dict that it is; else the value."""
+    target = value.target if isinstance(value, Ref) else None
+    if not isinstance(target, Instance) or target.role != DICT_ROLE:
+        return value
+    shared = Mapping(target.slots)
+    shared.meta = target.meta
+    return Ref(shared, value.trace)
+
+
 def decorator_name(value: Value) -> str:
     """The last component of a library decorator's name, called or not; "" for others."""
     if isinstance(value, Partial):

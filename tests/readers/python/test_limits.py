@@ -83,6 +83,13 @@ def test_fuel_ends_with_a_problem_that_says_so(name: str) -> None:
     assert "steps" in reading.problems[0].message
 
 
+def test_a_comprehension_that_makes_data_leaves_fuel_for_the_run() -> None:
+    costly = "def f(n):\n    return 0 if n == 0 else sum(f(n - 1) for _ in range(9))\n"
+    many = "def row(i):\n    for a in range(60):\n        for b in range(60):\n            i += b\n"
+    recipe = run(costly + many + "    return i\nrows = [row(i) for i in range(200)]\n")
+    assert recipe["lora_r"].value == 8
+
+
 @pytest.mark.parametrize(
     "text", ["", "\ufeff", "#", "\n\n", "x", "'''", "def f(:", "\0", "if 1:\n", "é = 1", "\x0c"]
 )

@@ -12,6 +12,7 @@ from qlint.readers.python.libraries import (  # noqa: F401 - they register what 
     arithmetic,
     checkpointing,
     copies,
+    dict_classes,
     introspection,
     iterables,
     loops,
@@ -143,7 +144,9 @@ def initialise(machine: Machine, made: Ref, call: Call, overwrite: bool = True) 
     instance = made.target
     assert isinstance(instance, Instance)
     name = instance.library
-    if name is None:
+    if instance.role == dict_classes.ROLE:
+        dict_classes.fill_dict(machine, instance, call.arguments)
+    if name is None or instance.role == dict_classes.ROLE:
         return
     if instance.role == "trainer":
         trainers.initialise_trainer(machine, made, call.renamed(name))

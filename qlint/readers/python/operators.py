@@ -35,6 +35,7 @@ from qlint.readers.python.values import (
     UserClass,
     Value,
     alternatives,
+    as_dict,
     one_of,
     same,
 )
@@ -275,14 +276,7 @@ def path_value(text: str, made: Trace | None) -> Ref:
 
 def merge(machine: Machine, target: Mapping, other: Value) -> None:
     """``target.update(other)``, through the journal."""
-    if (
-        isinstance(other, Ref)
-        and isinstance(other.target, Instance)
-        and other.target.role == "dict"
-    ):
-        shared = Mapping(other.target.slots)
-        shared.meta = other.target.meta
-        other = Ref(shared, other.trace)
+    other = as_dict(other)
     if isinstance(other, Ref) and isinstance(other.target, Mapping):
         for key, value in other.target.entries():
             machine.journal.write(target.slots, key, value)

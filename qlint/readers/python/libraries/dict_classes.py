@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from qlint.readers.python import containers, operators
-from qlint.readers.python.arguments import Arguments
+from qlint.readers.python import containers
 from qlint.readers.python.attributes import MAPPING_METHODS
 from qlint.readers.python.libraries.registry import Call, method
 from qlint.readers.python.machine import Machine
-from qlint.readers.python.values import Instance, Library, Mapping, Ref, UserClass, Value
+from qlint.readers.python.values import (
+    DICT_ROLE,
+    Instance,
+    Library,
+    Mapping,
+    Ref,
+    UserClass,
+    Value,
+    as_dict,
+)
 
-ROLE = "dict"
 _BASES = frozenset({"dict", "OrderedDict", "UserDict", "defaultdict"})
 
 
@@ -22,25 +29,15 @@ def inherits_from_dict(cls: UserClass) -> bool:
     )
 
 
-def as_mapping(instance: Instance) -> Mapping:
-    """The instance as a plain dict that shares its entries."""
-    shared = Mapping(instance.slots)
-    shared.meta = instance.meta
-    return shared
-
-
-def fill_dict(machine: Machine, instance: Instance, arguments: Arguments) -> None:
+def fill_dict(machine: Machine, instance: Instance, call: Call) -> None:
     """``dict.__init__``: the entries of what is given."""
-    target = as_mapping(instance)
-    for value in arguments.positional:
-        operators.merge(machine, target, machine.environment.as_dict(value))
-    for name, value in arguments.keywords.items():
-        machine.journal.write(target.slots, name, value)
-    if arguments.rest is not None:
-        machine.journal.write(target.meta, "rest", arguments.rest)
+    dict_method(machine, Ref(instance), instance, call.renamed("update"))
 
 
-@method(ROLE, *sorted(MAPPING_METHODS))
+@method(DICT_ROLE, *sorted(MAPPING_METHODS))
 def dict_method(machine: Machine, receiver: Ref, instance: Instance, call: Call) -> Value:
     """A method that the class inherits from dict."""
-    return containers.call_on_mapping(machine, receiver, as_mapping(instance), call)
+    plain = as_dict(receiver)
+    assert isinstance(plain, Ref)
+    assert isinstance(plain.target, Mapping)
+    return containers.call_on_mapping(machine, plain, plain.target, call)

@@ -35,6 +35,7 @@ from qlint.readers.python.libraries.roles import is_model_class, library_role
 from qlint.readers.python.machine import Machine, unknown
 from qlint.readers.python.names import canonical
 from qlint.readers.python.values import (
+    DICT_ROLE,
     Bound,
     Const,
     Function,
@@ -144,9 +145,10 @@ def initialise(machine: Machine, made: Ref, call: Call, overwrite: bool = True) 
     instance = made.target
     assert isinstance(instance, Instance)
     name = instance.library
-    if instance.role == dict_classes.ROLE:
-        dict_classes.fill_dict(machine, instance, call.arguments)
-    if name is None or instance.role == dict_classes.ROLE:
+    if instance.role == DICT_ROLE:
+        dict_classes.fill_dict(machine, instance, call)
+        return
+    if name is None:
         return
     if instance.role == "trainer":
         trainers.initialise_trainer(machine, made, call.renamed(name))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import libcst as cst
 
 from qlint.readers.python.arguments import Arguments
+from qlint.readers.python.call_arguments import evaluate_arguments
 from qlint.readers.python.calls import run_callbacks
+from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.libraries import (  # noqa: F401 - they register what they know
     adapters,
@@ -182,8 +184,6 @@ def element_of(machine: Machine, iterable: Value, node: cst.For, frame: Frame) -
 
 def decorator_value(machine: Machine, node: cst.BaseExpression, frame: Frame) -> Value:
     """A decorator as a value: a library's name, called or not, or a function of the program."""
-    from qlint.readers.python.expressions import evaluate, evaluate_arguments
-
     if not isinstance(node, cst.Call):
         return _named(evaluate(machine, node, frame))
     callee = _named(evaluate(machine, node.func, frame))

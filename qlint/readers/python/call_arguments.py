@@ -19,6 +19,7 @@ from qlint.readers.python.values import (
     Option,
     Ref,
     Value,
+    as_dict,
     one_of,
 )
 
@@ -58,6 +59,7 @@ def evaluate_arguments(machine: Machine, args: Any, frame: Frame) -> Arguments:
 def _splat(
     machine: Machine, arguments: Arguments, value: Value, arg: cst.Arg, frame: Frame
 ) -> None:
+    value = as_dict(machine.environment.as_dict(value))
     if isinstance(value, Ref) and isinstance(value.target, Mapping):
         for key, entry in value.target.entries():
             if isinstance(key, str) and key not in arguments.keywords:

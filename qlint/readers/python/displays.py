@@ -14,6 +14,7 @@ from qlint.readers.python.keys import key_of
 from qlint.readers.python.machine import Machine, trace, unknown
 from qlint.readers.python.values import (
     Mapping,
+    PartlyKnown,
     Ref,
     Sequence,
     Unknown,
@@ -31,14 +32,16 @@ def _sequence(machine: Machine, node: Any, frame: Frame) -> Value:
         if isinstance(element, cst.StarredElement):
             inner = elements(machine, value)
             if inner is None:
-                lost = lost or unknown(frame, node, "a starred value that is not known", value)
+                piece = unknown(frame, node, "a starred value that is not known", value)
+                values.append(piece)
+                lost = lost or piece
             else:
                 values.extend(inner)
         else:
             values.append(value)
     made = Sequence(operators.distinct(tuple(values)) if kind == "set" else tuple(values), kind)
     if lost is not None:
-        made.slots.data["items"] = lost
+        made.slots.data["items"] = PartlyKnown(lost, tuple(values))
     return Ref(made, trace(frame, node, "literal"))
 
 

@@ -29,6 +29,7 @@ from qlint.readers.python.values import (
     ModuleValue,
     OneOf,
     Option,
+    PartlyKnown,
     Ref,
     Sequence,
     Unknown,
@@ -37,6 +38,7 @@ from qlint.readers.python.values import (
     alternatives,
     as_dict,
     one_of,
+    pieces,
     same,
 )
 
@@ -205,7 +207,36 @@ def _affordable(sign: str, a: Any, b: Any) -> bool:
     return bits(a) <= MAX_BITS and bits(b) <= MAX_BITS
 
 
+def _partly_known(left: Value, right: Value, made: Trace) -> Value | None:
+    """Two lists put together of which one is not known, or partly: the rest is kept."""
+    parts: list[Value] = []
+    cause: Unknown | None = None
+    kind = "list"
+    for side in (left, right):
+        target = side.target if isinstance(side, Ref) else None
+        found = pieces(target.slots.data["items"]) if isinstance(target, Sequence) else None
+        if isinstance(target, Sequence) and found is not None:
+            kind = target.kind
+            parts.extend(found)
+            items = target.slots.data["items"]
+            cause = cause or (items if isinstance(items, Unknown) else None)
+        elif isinstance(side, Unknown) and side.tag is None:
+            parts.append(side)
+            cause = cause or side
+        else:
+            return None
+    if cause is None or len(parts) > MAX_ITEMS or kind == "set":
+        return None
+    whole = Sequence((), kind)
+    whole.slots.data["items"] = PartlyKnown(cause, tuple(parts))
+    return Ref(whole, made)
+
+
 def _containers(sign: str, left: Value, right: Value, made: Trace) -> Value | None:
+    if sign == "+" and (isinstance(left, Ref) or isinstance(right, Ref)):
+        partly = _partly_known(left, right, made)
+        if partly is not None:
+            return partly
     if not isinstance(left, Ref):
         return None
     a = left.target
@@ -311,6 +342,8 @@ def extend(machine: Machine, target: Sequence, extra: tuple[Value, ...]) -> None
     """Append values to a sequence, through the journal; sets keep one of each."""
 
     def grown(items: Value) -> Value:
+        if isinstance(items, PartlyKnown) and len(items.values) < MAX_ITEMS:
+            return PartlyKnown(items, items.values + extra)
         if not isinstance(items, Items):
             return items
         values = items.values + extra

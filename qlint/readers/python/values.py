@@ -170,6 +170,21 @@ class Items(Value):
         self.values = values
 
 
+class PartlyKnown(Unknown):
+    """The contents of a list of which some pieces are not known, each an unknown in its place."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, cause: Unknown, values: tuple[Value, ...]) -> None:
+        super().__init__(cause.reason, cause.trace, cause.tag)
+        self.values = values
+
+
+def pieces(items: Value) -> tuple[Value, ...] | None:
+    """The contents of a list, known or with unknown pieces; None where nothing of it is known."""
+    return items.values if isinstance(items, Items | PartlyKnown) else None
+
+
 class Sequence(Object):
     """A list, tuple or set; its contents are the slot ``items``: Items, OneOf of Items, Unknown."""
 

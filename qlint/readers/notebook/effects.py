@@ -15,7 +15,7 @@ from qlint.readers.notebook.commands import MODULE, Action, Command
 from qlint.readers.notebook.line_magics import words
 from qlint.readers.places import LineMap, WrittenFile
 from qlint.readers.python.blocks import run_statements
-from qlint.readers.python.expressions import evaluate
+from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.libraries.registry import Call, function
 from qlint.readers.python.machine import Machine, Raised, unknown

@@ -170,6 +170,21 @@ class Items(Value):
         self.values = values
 
 
+class PartlyKnown(Unknown):
+    """The contents of a list of which some pieces are not known, each an unknown in its place."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, cause: Unknown, values: tuple[Value, ...]) -> None:
+        super().__init__(cause.reason, cause.trace, cause.tag)
+        self.values = values
+
+
+def pieces(items: Value) -> tuple[Value, ...] | None:
+    """The contents of a list, known or with unknown pieces; None where nothing of it is known."""
+    return items.values if isinstance(items, Items | PartlyKnown) else None
+
+
 class Sequence(Object):
     """A list, tuple or set; its contents are the slot ``items``: Items, OneOf of Items, Unknown."""
 
@@ -435,6 +450,20 @@ def one_of(options: list[Option], trace: Trace | None = None) -> Value:
     if len(merged) > MAX_ALTERNATIVES:
         return TooMany(f"one of more than {MAX_ALTERNATIVES} values", trace)
     return OneOf(tuple(merged), trace)
+
+
+DICT_ROLE = "dict"
+"""The role of an instance of a class that inherits from dict; its entries are its slots."""
+
+
+def as_dict(value: Value) -> Value:
+    """An instance of a class that inherits from dict as the dict that it is; else the value."""
+    target = value.target if isinstance(value, Ref) else None
+    if not isinstance(target, Instance) or target.role != DICT_ROLE:
+        return value
+    shared = Mapping(target.slots)
+    shared.meta = target.meta
+    return Ref(shared, value.trace)
 
 
 def decorator_name(value: Value) -> str:

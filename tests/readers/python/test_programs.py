@@ -10,6 +10,7 @@ import pytest
 from qlint.readers.commands import Argument, Command
 from qlint.readers.python.reader import evaluate_python
 from qlint.readers.request import Request
+from qlint.recipe import State
 
 IMPORTS = """\
 import asyncio, os, shlex, subprocess, sys
@@ -160,3 +161,38 @@ def test_a_program_for_each_of_known_values() -> None:
 def test_nothing_of_the_script_runs_after_it_is_replaced() -> None:
     found = commands("os.execvp('a', ['a'])\nos.system('python train.py')")
     assert [texts(command) for command in found] == [["a"]]
+
+
+PARTLY = {
+    "added": 'cmd = ["torchrun", "train.py"] + torch.words() + ["--lr", "1"]',
+    "starred": 'cmd = ["torchrun", "train.py", *torch.words(), "--lr", "1"]',
+    "extended": 'cmd = ["torchrun", "train.py"]\ncmd.extend(torch.words())\ncmd += ["--lr", "1"]',
+    "in a loop": 'cmd = ["torchrun", "train.py"]\nfor one in torch.words():\n'
+                 '    cmd.append(f"--{one}")\ncmd += ["--lr", "1"]',
+    "in some cases": 'cmd = ["torchrun", "train.py"]\nif torch.cuda.is_available():\n'
+                     '    cmd += ["--bf16", "--tf32"]\ncmd += ["--lr", "1"]',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("built", PARTLY)
+def test_words_around_those_that_are_not_known_are_kept(built: str) -> None:
+    (command,) = commands(f"{PARTLY[built]}\nsubprocess.run(cmd)")
+    known = [word.text for word in command.words if word.unknown is None]
+    assert known == ["torchrun", "train.py", "--lr", "1"]
+    assert texts(command)[2] == "{...}" or texts(command)[2].startswith("--{")
+    assert command.words[2].unknown is not None
+
+
+def test_a_list_with_an_unknown_piece_is_still_unknown_to_a_run() -> None:
+    script = IMPORTS + textwrap.dedent(
+        """
+        from peft import LoraConfig, get_peft_model
+        from transformers import AutoModelForCausalLM, Trainer
+        targets = ["q_proj", *torch.words()]
+        model = AutoModelForCausalLM.from_pretrained("m")
+        Trainer(get_peft_model(model, LoraConfig(target_modules=targets))).train()
+        """
+    )
+    request = Request(root="/nonexistent")
+    (recipe,) = evaluate_python("t.py", script.encode(), request).reading.recipes
+    assert recipe["target_modules"].state is State.UNKNOWN

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from qlint.readers.commands import Argument, Command
-from qlint.readers.python.iteration import elements
 from qlint.readers.python.libraries.paths import path_text
 from qlint.readers.python.libraries.registry import Call, function, method
 from qlint.readers.python.machine import Machine, Raised, trace, unknown
@@ -24,10 +23,13 @@ from qlint.readers.python.values import (
     Instance,
     Library,
     Mapping,
+    OneOf,
     Ref,
     Sequence,
     Unknown,
     Value,
+    pieces,
+    same,
 )
 from qlint.readers.python.words import WrittenWord
 from qlint.recipe import Source
@@ -38,7 +40,9 @@ PROGRAM = "program"
 MAX_TEXT = 20_000
 _NOT_PLAIN = re.compile(r"[$`|<>();&]")
 _FILLED_IN = re.compile(r"\{[^{}]*\}")
+_SOME = "{...}"
 _SEVERAL = "one of several values"
+_SOMETIMES = "words that are given in some cases only"
 
 
 @function("subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.check_output",
@@ -48,7 +52,7 @@ def start(machine: Machine, call: Call) -> Value:
     """``subprocess.run(["torchrun", "train.py"], env=..., cwd=...)``."""
     given = call.arguments.get("args", 0) or call.arguments.get("cmd", 0)
     if given is not None:
-        words = _words(machine, given)
+        words = _words(given)
         if words is not None and (len(words) > 1 or not _is_shell(call)):
             _emit(machine, call, words)
         else:
@@ -74,7 +78,7 @@ def start_in_shell(machine: Machine, call: Call) -> Value:
 def replace_program(machine: Machine, call: Call) -> Value:
     """``os.execvp("torchrun", ["torchrun", "train.py"])``: nothing of the script runs after it."""
     given = call.arguments.get("args", 1)
-    words = _words(machine, given) if given is not None else None
+    words = _words(given) if given is not None else None
     if words:
         _emit(machine, call, words, call.arguments.get("env", 2))
     raise Raised(f"{call.name}()")
@@ -148,7 +152,7 @@ def launch_by_api(machine: Machine, call: Call) -> Value:
     given = call.arguments.get("args", 0)
     if isinstance(given, Ref) and isinstance(given.target, Instance):
         given = given.target.slots.get("words")
-    words = _words(machine, given) if given is not None else None
+    words = _words(given) if given is not None else None
     if words:
         root = canonical(call.name).rpartition(".")[0]
         here = origins(trace(call.frame, call.node, "literal"))
@@ -160,12 +164,35 @@ def launch_by_api(machine: Machine, call: Call) -> Value:
 # -- commands --------------------------------------------------------------------------------------
 
 
-def _words(machine: Machine, given: Value) -> tuple[Argument, ...] | None:
-    """The words of a list; None for a text and for a list that is not known."""
+def _words(given: Value) -> tuple[Argument, ...] | None:
+    """The words of a list; None for a text and for a list of which nothing is known.
+
+    A piece that is not known, or that is there in some cases only, is a word that may hold several.
+    """
     if not isinstance(given, Ref) or not isinstance(given.target, Sequence):
         return None
-    values = elements(machine, given)
-    return tuple(map(_argument, values)) if values is not None else None
+    items = given.target.slots.data["items"]
+    if not isinstance(items, OneOf):
+        values = pieces(items)
+        return tuple(map(_argument, values)) if values is not None else None
+    contents = [pieces(option.value) for option in items.options]
+    known = [content for content in contents if content is not None]
+    if len(known) < len(contents):
+        return None
+    start = _in_common(known)
+    end = _in_common([content[len(start) :][::-1] for content in known])[::-1]
+    some = Argument(_SOME, origins(items.trace), _SOMETIMES)
+    return (*map(_argument, start), some, *map(_argument, end))
+
+
+def _in_common(contents: list[tuple[Value, ...]]) -> tuple[Value, ...]:
+    """The values that all of several lists start with."""
+    count = 0
+    for values in zip(*contents, strict=False):
+        if not all(same(values[0], value) for value in values):
+            break
+        count += 1
+    return contents[0][:count]
 
 
 def _argument(value: Value) -> Argument:
@@ -181,7 +208,7 @@ def _argument(value: Value) -> Argument:
     if isinstance(value, WrittenWord):
         return Argument(value.text, chain, value.reason)
     reason = value.reason if isinstance(value, Unknown) else _SEVERAL
-    return Argument("{...}", chain, reason)
+    return Argument(_SOME, chain, reason)
 
 
 def _start_text(machine: Machine, call: Call, text: Argument) -> None:
@@ -201,7 +228,7 @@ def _split(text: Argument) -> tuple[Argument, ...] | None:
     """The words of a text without anything that a shell would replace, else None."""
     if len(text.text) > MAX_TEXT or _NOT_PLAIN.search(text.text):
         return None
-    if text.unknown is not None and not _FILLED_IN.search(text.text.replace("{...}", "")):
+    if text.unknown is not None and not _FILLED_IN.search(text.text.replace(_SOME, "")):
         return None
     try:
         words = shlex.split(text.text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.classes import instantiate, is_record
+from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.libraries.dataclass_parser import record_options
 from qlint.readers.python.libraries.mirror import given_by, mirror
 from qlint.readers.python.libraries.options import Refused, values_of, with_switches
@@ -25,8 +26,6 @@ def annotated_record(machine: Machine, target: Function, call: Call) -> Argument
     params = target.node.params.params
     if not params or params[0].annotation is None:
         return None
-    from qlint.readers.python.expressions import evaluate
-
     kind = evaluate(machine, params[0].annotation.annotation, target.closure)
     if not isinstance(kind, UserClass):
         return None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from qlint.readers.python.libraries.model_objects import find_model
 from qlint.readers.python.libraries.objects import read
 from qlint.readers.python.machine import Event, Machine
 from qlint.readers.python.recipes.checkpointing import checkpointing_fields
 from qlint.readers.python.recipes.common import (
     called,
-    find_model,
     last_model,
     model_fields,
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from qlint.readers.python.libraries.deepspeed import item
+from qlint.readers.python.libraries.model_objects import find_model
 from qlint.readers.python.machine import Event, LoopState, Machine
 from qlint.readers.python.recipes.checkpointing import checkpointing_fields
 from qlint.readers.python.recipes.common import (
     called,
-    find_model,
     last_model,
     model_fields,
 )

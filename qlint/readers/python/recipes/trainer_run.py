@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qlint.readers.python.libraries.model_objects import find_model
 from qlint.readers.python.libraries.objects import read
 from qlint.readers.python.libraries.roles import documented
 from qlint.readers.python.libraries.trainers import class_name
@@ -11,7 +12,6 @@ from qlint.readers.python.recipes.arguments_of import arguments_of, is_trl, read
 from qlint.readers.python.recipes.checkpointing import checkpointing_fields
 from qlint.readers.python.recipes.common import (
     called,
-    find_model,
     framework_of,
     last_model,
     model_fields,

@@ -31,6 +31,8 @@ class Request:
     written: Mapping[str, WrittenFile] = field(default_factory=dict)
     started_in: str | None = None
     environment: Mapping[str, Argument] = field(default_factory=dict)
+    decided: bool = False
+    """A command starts the input with these arguments: switches that it leaves off stay off."""
     named: tuple[str, ...] = ()
     """The files and folders that were asked for, as they were named: files below one are shown in
     the same way. Empty where that is not known."""

@@ -167,6 +167,7 @@ class _Step:
             environment=environment,
             written=self.command.written,
             started_in=self.folder,
+            decided=True,
         )
 
     def open(self, text: str) -> tuple[str, bytes] | None:

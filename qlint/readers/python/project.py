@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import libcst as cst
 
@@ -18,6 +19,8 @@ from qlint.readers.python.values import ModuleValue
 from qlint.recipe import Problem
 
 MAX_MODULES = 60
+_KEPT = 24
+"""Parsed files that are kept; a tree takes some megabytes."""
 MAX_MODULE_BYTES = 1_000_000
 
 _SOURCES = frozenset({"transformers", "peft", "trl", "accelerate", "torch", "bitsandbytes"})
@@ -40,8 +43,12 @@ class LocalModule:
         self.path = path
 
 
+@lru_cache(maxsize=_KEPT)
 def parse_source(path: str, data: bytes) -> SourceFile | Problem:
-    """Parse one file behind the gate that keeps hostile input away from the parser."""
+    """Parse one file behind the gate that keeps hostile input away from the parser.
+
+    The last files are kept: the commands of a launcher start one script again and again.
+    """
     text = check_text(data, path)
     if isinstance(text, Problem):
         return text

@@ -68,7 +68,9 @@ def evaluate_python(path: str, data: bytes, request: Request) -> Evaluated:
         outcome = evaluate({}, uncalled=True)
     if not outcome.runs:
         return Evaluated(Reading(shown, problems=stopped(shown, outcome)), outcome.programs)
-    variants = find_variants(outcome, lambda flips: evaluate({**base_flips, **flips}, uncalled))
+    variants: list[tuple[Variant, ...]] = [() for _ in outcome.runs]
+    if not request.decided:
+        variants = find_variants(outcome, lambda flips: evaluate({**base_flips, **flips}, uncalled))
     texts = [parsed.text for parsed in project.parsed.values() if parsed is not None]
     recipes = build_recipes(outcome, variants, used, texts)
     reading = Reading(shown, recipes, outcome.dead, stopped(shown, outcome))

@@ -19,7 +19,7 @@ from qlint.readers.python.values import ModuleValue
 from qlint.recipe import Problem
 
 MAX_MODULES = 60
-_KEPT = 24
+_KEPT = 64
 """Parsed files that are kept; a tree takes some megabytes."""
 MAX_MODULE_BYTES = 1_000_000
 

@@ -96,6 +96,17 @@ def start_of_words(machine: Machine, call: Call) -> Value:
     return unknown(call.frame, call.node, f"the result of {call.name}()")
 
 
+@function("os.chdir")
+def change_folder(machine: Machine, call: Call) -> Value:
+    """``os.chdir("repo")``: programs start there from then on."""
+    text = path_text(call.arguments.get("path", 0))
+    if text is not None and machine.doubts == 0:
+        project = machine.project
+        before = machine.moved_to or project.started_in or project.folder
+        machine.moved_to = os.path.normpath(os.path.join(before, text))
+    return Const(None)
+
+
 @function("shlex.split")
 def split_text(machine: Machine, call: Call) -> Value:
     """``shlex.split("torchrun train.py")``."""
@@ -252,7 +263,7 @@ def _emit(
         return
     line, column, _, _ = call.frame.file.span(call.node)
     project = machine.project
-    start_folder = project.started_in or project.folder
+    start_folder = machine.moved_to or project.started_in or project.folder
     for part in (path_text(call.arguments.get("cwd")), folder):
         if part is not None:
             start_folder = os.path.normpath(os.path.join(start_folder, part))

@@ -52,7 +52,7 @@ class Outcome:
         self.commands = [event for event in machine.events if event.kind == "command"]
         """Lines that a notebook hands to the shell."""
         self.programs: tuple[Command, ...] = tuple(
-            event.payload for event in machine.events if event.kind == "program"
+            event.payload for event in machine.events if event.kind == PROGRAM
         )
         """Programs that the script starts itself."""
 

@@ -38,6 +38,8 @@ PROGRAM = "program"
 """The kind of event whose payload is the command that is started."""
 
 MAX_TEXT = 20_000
+MAX_PROGRAMS = 200
+"""More programs than this are not told apart: a loop starts them."""
 _NOT_PLAIN = re.compile(r"[$`|<>();&]")
 _FILLED_IN = re.compile(r"\{[^{}]*\}")
 _SOME = "{...}"
@@ -259,7 +261,8 @@ def _emit(
     folder: str | None = None,
 ) -> None:
     known = tuple(words)
-    if not known:
+    started = sum(event.kind == PROGRAM for event in machine.events)
+    if not known or started >= MAX_PROGRAMS:
         return
     line, column, _, _ = call.frame.file.span(call.node)
     project = machine.project

@@ -18,6 +18,7 @@ from qlint.readers.python.words import Word, words_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from qlint.readers.commands import Command
     from qlint.readers.python.frames import Frame
     from qlint.readers.python.project import Project
     from qlint.readers.request import Request
@@ -108,6 +109,8 @@ class Machine:
         self.called: set[int] = set()
         """Functions of the program that were run, by the identity of their node."""
         self.environment = Environment(self.journal, request.environment, self.assumptions)
+        self.programs: list[Command] = []
+        """Programs that the script starts."""
         self.moved_to: str | None = None
         """The folder that the script has changed to: programs that it starts run there."""
         self.world: Value | None = None

@@ -34,9 +34,6 @@ from qlint.readers.python.values import (
 from qlint.readers.python.words import WrittenWord
 from qlint.recipe import Source
 
-PROGRAM = "program"
-"""The kind of event whose payload is the command that is started."""
-
 MAX_TEXT = 20_000
 MAX_PROGRAMS = 200
 """More programs than this are not told apart: a loop starts them."""
@@ -261,8 +258,7 @@ def _emit(
     folder: str | None = None,
 ) -> None:
     known = tuple(words)
-    started = sum(event.kind == PROGRAM for event in machine.events)
-    if not known or started >= MAX_PROGRAMS:
+    if not known or len(machine.programs) >= MAX_PROGRAMS:
         return
     line, column, _, _ = call.frame.file.span(call.node)
     project = machine.project
@@ -279,7 +275,7 @@ def _emit(
         " and ".join(machine.conditions) or None,
         dict(project.written),
     )
-    machine.emit(PROGRAM, None, call.node, call.frame, command)
+    machine.programs.append(command)
 
 
 def _variables(given: Value | None) -> dict[str, Argument] | None:

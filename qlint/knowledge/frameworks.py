@@ -20,6 +20,7 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from typing import Any
 
 
@@ -85,3 +86,12 @@ def framework(name: str) -> Framework:
         frozenset(parameters) | used | frozenset(further),
         table.get("open", False),
     )
+
+
+@cache
+def framework_named(name: str) -> Framework | None:
+    """The facts about a framework, by the name that recipes give it; None where it has none."""
+    folder = resources.files("qlint.knowledge") / "data" / "frameworks"
+    files = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".json"))
+    known = (framework(file.removesuffix(".json")) for file in files)
+    return next((one for one in known if one.name == name), None)

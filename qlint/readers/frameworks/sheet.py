@@ -240,7 +240,19 @@ class Sheet:
         sign = "" if exponent.startswith(("-", "+")) or not mark else "+"
         meant = f"{mantissa}{mark}{sign}{exponent}"
         message = f"{key}: {text} is text to a YAML 1.1 loader; write {meant}"
-        self.notes.append(Note("number-as-text", key, message, self.origin(node, key), meant))
+        origin, owner = self.origin(node, key), self.knowledge.file
+        self.notes.append(Note("number-as-text", key, message, origin, meant, framework=owner))
+
+    def note_ignored_key(self, key: str, message: str, remedy: str) -> None:
+        """A key that has no effect beside what is written, or not written, besides."""
+        entry = self.root.entry_at(key)
+        if entry is None:
+            return
+        span = entry.key
+        origin = Origin(self.path, span.line, span.column, None, None, key,
+                        span.end_line, span.end_column)  # fmt: skip
+        owner = self.knowledge.file
+        self.notes.append(Note("ignored-key", key, message, origin, remedy, framework=owner))
 
     def check_number(self, key: str, field: Field) -> None:
         """Note a number that was read as text."""
@@ -262,7 +274,8 @@ class Sheet:
         for key, entry in holder.entries.items():
             if key in known or key in further or key.startswith(("x-", "_", ".")):
                 continue
-            nearest = _nearest(key, known | further)
+            # What is written besides is not what was meant.
+            nearest = _nearest(key, (known | further).difference(holder.entries))
             if near_only and nearest is None:
                 continue
             message = f"{self.knowledge.package} has no key {key!r}"
@@ -272,7 +285,8 @@ class Sheet:
             path = f"{prefix}.{key}" if prefix else key
             origin = Origin(self.path, span.line, span.column, None, None, path,
                             span.end_line, span.end_column)  # fmt: skip
-            self.notes.append(Note("unknown-key", path, message, origin, nearest))
+            owner = self.knowledge.file
+            self.notes.append(Note("unknown-key", path, message, origin, nearest, framework=owner))
 
 
 @cache
@@ -298,10 +312,11 @@ def _nearest(name: str, known: Collection[str]) -> str | None:
     wanted = name.casefold()[:80]
     letters = set(wanted)
     allowed = max(1, min(3, len(wanted) // 3))
+    longer = [other for other in known if len(wanted) > 4 and other.startswith(wanted)]
+    if longer:
+        return min(longer, key=lambda other: (len(other), other))
     best, found = allowed + 1, None
     for other in known:
-        if len(wanted) > 4 and other.startswith(wanted):
-            return other
         # Cheap questions first: the keys of a large framework are many hundreds.
         if not -allowed <= len(other) - len(wanted) <= allowed:
             continue

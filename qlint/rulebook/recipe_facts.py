@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
+from qlint.knowledge.frameworks import framework_named
 from qlint.knowledge.models import Model, billions_in_name, find_model
 from qlint.memory.adapters import AdapterMemory, adapter_memory
 from qlint.memory.optimizer import OptimizerKind, optimizer_kind
 from qlint.recipe import Recipe, State
 from qlint.rulebook.rule import Context
+
+_LONGEST_NUMBER = 64
 
 _FOUR_BIT_NAME = re.compile(r"4-?bit|int4|awq|w4a16", re.IGNORECASE)
 
@@ -40,11 +44,34 @@ def trains_adapters(recipe: Recipe) -> bool:
 
 
 def number_of(recipe: Recipe, field: str) -> float | None:
-    """The value in force as a number; a number that the loader reads as text is not one."""
+    """The value in force as a number.
+
+    One that the loader reads as text counts where the framework turns it back into a number.
+    """
     value = recipe.value(field)
+    if isinstance(value, str):
+        return _number_in(value) if _converts_text(recipe) else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return value
+
+
+def _converts_text(recipe: Recipe) -> bool:
+    """True for a configuration whose framework makes numbers of texts; a script's own code may
+    do anything."""
+    if recipe.kind in ("python", "notebook"):
+        return False
+    owner = framework_named(recipe.framework)
+    fact = owner.facts.get("number_as_text") if owner is not None else None
+    return fact is not None and fact.value == "number"
+
+
+def _number_in(text: str) -> float | None:
+    try:
+        number = float(text[:_LONGEST_NUMBER])
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def rank_of(recipe: Recipe) -> int | None:

@@ -10,6 +10,7 @@ from qlint.recipe import (
     Alternative,
     DeadConfiguration,
     Field,
+    Note,
     Origin,
     Problem,
     Recipe,
@@ -90,6 +91,12 @@ def move_recipe(recipe: Recipe, maps: Maps, source: Source | None = None) -> Rec
 def move_dead(dead: DeadConfiguration, maps: Maps) -> DeadConfiguration:
     """A configuration that reaches no run."""
     return replace(dead, origin=move_origin(dead.origin, maps))
+
+
+def move_note(note: Note, maps: Maps) -> Note:
+    """Something odd that a reader saw."""
+    other = note.other and move_origin(note.other, maps)
+    return replace(note, origin=move_origin(note.origin, maps), other=other)
 
 
 def move_problem(problem: Problem, maps: Maps) -> Problem:

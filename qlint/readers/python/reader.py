@@ -56,7 +56,7 @@ def read_python(path: str, data: bytes, request: Request) -> Reading:
     variants = find_variants(outcome, lambda flips: evaluate({**base_flips, **flips}, uncalled))
     texts = [parsed.text for parsed in project.parsed.values() if parsed is not None]
     recipes = build_recipes(outcome, variants, used, texts)
-    return Reading(shown, recipes, outcome.dead, stopped(shown, outcome))
+    return Reading(shown, recipes, outcome.dead, stopped(shown, outcome), outcome.notes)
 
 
 def _starters(outcome: Outcome) -> list[str]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 from qlint.knowledge.shapes import Make
 
+_USUAL = Make()
+
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
@@ -20,7 +22,7 @@ class Architecture:
     of a plain one).
     """
 
-    make: Make = Make()
+    make: Make = _USUAL
     attention: tuple[str, ...] = tuple(f"self_attn.{name}_proj" for name in "qkvo")
     feed_forward: tuple[str, ...] = tuple(f"mlp.{name}_proj" for name in ("gate", "up", "down"))
     layer_path: str = "model.layers.{}."
@@ -134,7 +136,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         norms=4,
     ),
     "phi3": Architecture(
-        Make(fused_query_key_value=True, fused_gate_up=True),
+        Make(fused_query_key_value=True, fused_gate_up=True, joined_rotation=True),
         attention=("self_attn.qkv_proj", "self_attn.o_proj"),
         feed_forward=("mlp.gate_up_proj", "mlp.down_proj"),
     ),

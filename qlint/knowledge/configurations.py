@@ -17,6 +17,7 @@ from qlint.knowledge.shapes import Make, Model
 from qlint.knowledge.sizes import Sizes, read_sizes
 from qlint.near_names import did_you_mean
 
+
 def from_config(
     config: Mapping[str, Any], identity: str = "config.json", names: tuple[str, ...] = ()
 ) -> Model:
@@ -40,7 +41,9 @@ def from_config(
         intermediate_size=sizes.intermediate,
         vocabulary=sizes.vocabulary,
         tied_embeddings=_tied(config, text, architecture),
-        blocks=decoder_blocks(architecture, make, sizes, {**text, "model_type": model_type}, norm_width),
+        blocks=decoder_blocks(
+            architecture, make, sizes, {**text, "model_type": model_type}, norm_width
+        ),
         final_norm_parameters=_final(architecture, model_type, sizes, norm_width),
         position_parameters=_positions(model_type, sizes, text),
         layer_path=architecture.layer_path,
@@ -79,6 +82,8 @@ def _make(architecture: Architecture, sizes: Sizes, config: Mapping[str, Any]) -
     share = config.get("partial_rotary_factor", config.get("rotary_pct"))
     if isinstance(share, (int, float)) and 0 <= share <= 1:
         make = replace(make, rotated_share=float(share))
+    if 0 < make.rotated_share < 1:
+        make = replace(make, joined_rotation=True)
     # One norm for both halves, or one for each: GPT-NeoX lets the configuration choose.
     if make.placement == "parallel" and config.get("use_parallel_residual") is False:
         make = replace(make, placement="before")

@@ -1,4 +1,5 @@
-"""What the training frameworks take and default to, as `data/frameworks/<name>.json` says.
+"""What the training frameworks take and default to, as `data/frameworks/<name>.json` says;
+public scripts that are known without being on disk, as `data/scripts/<name>.json` does.
 
 A file has these parts; every row names where it was read:
 
@@ -21,8 +22,10 @@ from __future__ import annotations
 import json
 import pkgutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import resources
 from typing import Any
 
 
@@ -63,13 +66,20 @@ class Framework:
 REQUIRED = "<required>"
 
 
+def _data(name: str) -> bytes:
+    """The text of a data file: a framework's, or a public script's."""
+    for folder in ("frameworks", "scripts"):
+        with suppress(FileNotFoundError):
+            data = pkgutil.get_data("qlint.knowledge", f"data/{folder}/{name}.json")
+            if data is not None:
+                return data
+    raise FileNotFoundError(f"data/frameworks/{name}.json")
+
+
 @cache
 def framework(name: str) -> Framework:
     """The facts about a framework, by the name of its file."""
-    data = pkgutil.get_data("qlint.knowledge", f"data/frameworks/{name}.json")
-    if data is None:
-        raise FileNotFoundError(f"data/frameworks/{name}.json")
-    table: dict[str, Any] = json.loads(data)
+    table: dict[str, Any] = json.loads(_data(name))
     parameters = {
         key: Fact(row[0], row[1]) if isinstance(row, list) else Fact(row["value"], row["source"])
         for key, row in table.get("parameters", {}).items()
@@ -91,3 +101,12 @@ def framework(name: str) -> Framework:
         table.get("open", False),
         table.get("command_line", {}),
     )
+
+
+@cache
+def framework_named(name: str) -> Framework | None:
+    """The facts about a framework, by the name that recipes give it; None where it has none."""
+    folder = resources.files("qlint.knowledge") / "data" / "frameworks"
+    files = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".json"))
+    known = (framework(file.removesuffix(".json")) for file in files)
+    return next((one for one in known if one.name == name), None)

@@ -72,6 +72,7 @@ def _latent_attention(
     bias = config.get("attention_bias") is True
     queries = sizes.heads * (plain + rotary)
     path = "self_attn."
+    to_queries: tuple[Linear, ...]
     if query_rank:
         to_queries = (
             Linear(f"{path}q_a_proj", sizes.hidden, query_rank, bias),

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 LinearKind: TypeAlias = Literal["linear", "expert", "router"]
-"""An expert or a router is a linear module of its own only in transformers before 5; since then
-all experts of a layer are stacked in 3-D parameters, and the router's weight is a bare parameter."""
+"""An expert or a router is a linear module of its own only in transformers before 5; since then all
+experts of a layer are stacked in 3-D parameters, and the router's weight is a bare parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,8 @@ class Make:
     fused_gate_up: bool = False
     rotated_share: float = 1.0
     """Share of a head's width that gets rotary positions; 0 for learned positions."""
+    joined_rotation: bool = False
+    """Rotated and plain parts are put together with ``cat``, which lays queries out by heads."""
     attention_softcap: bool = False
     logit_softcap: bool = False
     scaled_embedding: bool = False

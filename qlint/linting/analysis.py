@@ -12,6 +12,7 @@ from qlint.linting.linter_findings import finding_for_problem
 from qlint.linting.projects import started_by_others
 from qlint.linting.report import Report
 from qlint.linting.session import Session, common_folder, project_root
+from qlint.readers.active_environment import active_versions
 from qlint.readers.commands import Argument
 from qlint.readers.request import Request
 from qlint.recipe import Problem, Reading
@@ -56,6 +57,7 @@ def analyse_inputs(
             root=root,
             target_versions=session.settings.target_versions,
             named=session.paths,
+            installed={} if session.isolated else active_versions(),
         )
         active = active_rules(session.settings) if check else ()
         jobs = [Job(path, report.sources.data(path), request, active) for path in flagged]

@@ -8,9 +8,9 @@ from qlint.memory.distribution import Static, distributed
 from qlint.memory.job import Component, Distribution, Job, Loss, Prediction
 from qlint.memory.optimizer_step import OptimizerMemory, optimizer_memory
 from qlint.memory.quantisation import four_bit_tensors
-from qlint.memory.step.ledger import rounded_up
-from qlint.memory.step.precision import FLOAT32, SIZES, precision_of
-from qlint.memory.step.walk import BACKWARD, Station, stations
+from qlint.memory.reserved import unused_bytes
+from qlint.memory.step.precision import FLOAT32, precision_of
+from qlint.memory.step.walk import Station, Walk, stations, walk
 from qlint.memory.trained import Trained, trained_matrices
 from qlint.memory.weights import (
     is_quantised,
@@ -39,7 +39,8 @@ def predict(job: Job) -> Prediction:
     optimizer = optimizer_memory(job, trained)
     share = distributed(job, _static(job, trained, optimizer))
     lasting = _lasting(share)
-    highest = max(_stations(job, share, optimizer), key=lambda station: station.total)
+    walked = walk(job)
+    highest = max(_stations(job, walked, share, optimizer), key=lambda station: station.total)
     parts = [*lasting, *highest.amounts.items()]
     merged: dict[str, int] = {}
     for name, size in parts:
@@ -49,7 +50,7 @@ def predict(job: Job) -> Prediction:
     return Prediction(
         components=tuple(Component(name, size) for name, size in merged.items() if size),
         peak_allocated_bytes=peak,
-        peak_reserved_bytes=_reserved(peak, lasting),
+        peak_reserved_bytes=_reserved(peak, unused_bytes(walked)),
         at=highest.at,
         low_bytes=round(peak * (1 - band)),
         high_bytes=round(peak * (1 + band)),
@@ -61,7 +62,7 @@ def predict(job: Job) -> Prediction:
 
 
 def _static(job: Job, trained: tuple[Trained, ...], optimizer: OptimizerMemory) -> Static:
-    weights = sum(rounded_up(part.elements * part.size) * part.number for part in trained)
+    weights = total_bytes((part.elements * part.size, part.number) for part in trained)
     return Static(
         quantised=total_bytes(quantised_tensors(job)),
         scales=_scales(job),
@@ -95,7 +96,9 @@ def _lasting(share: Static) -> tuple[tuple[str, int], ...]:
     )
 
 
-def _stations(job: Job, share: Static, optimizer: OptimizerMemory) -> Iterator[Station]:
+def _stations(
+    job: Job, walked: Walk, share: Static, optimizer: OptimizerMemory
+) -> Iterator[Station]:
     """The stretches of a micro-step, and the optimizer's step after the last.
 
     With accumulation the gradients of earlier micro-steps are there from the start; without, they
@@ -104,7 +107,7 @@ def _stations(job: Job, share: Static, optimizer: OptimizerMemory) -> Iterator[S
     """
     accumulates = job.gradient_accumulation_steps > 1
     sharded = job.distributed in (Distribution.FSDP, Distribution.ZERO2, Distribution.ZERO3)
-    for station in stations(job):
+    for station in stations(walked):
         amounts = dict(station.amounts)
         if accumulates:
             amounts[_GRADIENTS] = amounts.get(_GRADIENTS, 0) + share.gradients
@@ -115,15 +118,10 @@ def _stations(job: Job, share: Static, optimizer: OptimizerMemory) -> Iterator[S
     yield Station("optimizer step", step)
 
 
-def _reserved(peak: int, lasting: tuple[tuple[str, int], ...]) -> int:
-    """Segments are multiples of 2 MiB, and what is left over in one is not given back.
-
-    Weights fill theirs to the brim; freed activations leave gaps of up to a few per cent of what
-    comes and goes (replayed in the simulation, ``qlint.runtime_probes.simulation.allocator``).
-    """
-    moving = peak - sum(size for _, size in lasting)
+def _reserved(peak: int, unused: int) -> int:
+    """Segments are multiples of 2 MiB."""
     segment = 2 * 2**20
-    return -(-(peak + moving // 33) // segment) * segment + 10 * segment
+    return -(-(peak + unused) // segment) * segment
 
 
 def _evaluation(job: Job, lasting: tuple[tuple[str, int], ...]) -> int:
@@ -154,6 +152,3 @@ def _band(job: Job) -> float:
         or job.load_in_8bit
     )
     return _WIDE_BAND if estimates else _BAND
-
-
-__all__ = ["BACKWARD", "CONTEXT_BYTES", "SIZES", "WORKSPACE_BYTES", "predict"]

@@ -3,8 +3,9 @@
 From bitsandbytes 0.50 (``functional.py``, ``quantize_4bit``): blocks of 64 weights share one
 float32 scale (``absmax``); two weights share a byte, an odd one takes a byte of its own; the code
 book has 16 float32 values. Double quantisation stores the scales in 8 bits: blocks of 256 of them
-share one float32; their code book has 256 float32 values, and each matrix one offset. NF4 has no zero point,
-and FP4 takes the same room. ``quant_storage`` only changes what dtype the bytes pretend to have.
+share one float32; their code book has 256 float32 values, and each matrix has one offset. NF4 has
+no zero point, and FP4 takes the same room. ``quant_storage`` only changes what dtype the bytes
+pretend to have.
 
 Eight bits (``Int8Params.cuda``): one byte a weight and a float32 scale a row.
 """

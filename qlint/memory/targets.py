@@ -14,6 +14,7 @@ from qlint.knowledge.models import Linear, Model
 ALL_LINEAR = frozenset({"all-linear", "all"})
 """PEFT's name for every linear layer, and LLaMA-Factory's."""
 
+
 def adapted_linears(
     model: Model, target_modules: str | Sequence[str]
 ) -> tuple[tuple[Linear, int], ...] | None:

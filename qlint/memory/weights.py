@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from qlint.knowledge.shapes import Linear
+from qlint.memory.allocator import block_bytes
 from qlint.memory.job import Job
 from qlint.memory.quantisation import SECOND_CODE_BYTES, eight_bit_tensors, four_bit_tensors
-from qlint.memory.step.ledger import rounded_up
 from qlint.memory.step.precision import SIZES, precision_of
 
 
@@ -67,6 +67,6 @@ def is_quantised(job: Job, linear: Linear) -> bool:
     return linear.name.rsplit(".", 1)[-1] not in job.skip_modules
 
 
-def total_bytes(tensors: Iterator[tuple[int, int]]) -> int:
-    """Their sum, each rounded up as the allocator does."""
-    return sum(rounded_up(size) * number for size, number in tensors)
+def total_bytes(tensors: Iterable[tuple[int, int]]) -> int:
+    """Their sum, each as large as the block that the allocator gives it."""
+    return sum(block_bytes(size) * number for size, number in tensors)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from qlint.knowledge.frameworks import framework
 from qlint.readers.commands import Argument
 from qlint.readers.documents import Document, Refusal, load
-from qlint.readers.documents.nodes import Mapping
+from qlint.readers.documents.nodes import Mapping, Span
 from qlint.readers.frameworks import registry
 from qlint.readers.frameworks.runs import Start, run
 from qlint.readers.frameworks.sheet import NotTraining, Sheet
@@ -59,7 +59,7 @@ def read_configuration(path: str, data: bytes, request: Request) -> Reading:
             if kind is not None:
                 sheet = Sheet(shown, root, framework("companions"))
                 found.append(companions.read(sheet, kind))
-                notes += [*sheet.notes, *_repeated(shown, document)]
+                notes += [*sheet.notes, *_repeated(shown, "companions", document)]
             continue
         if not recipes and len(documents) > 1:
             notes.append(_several(shown, name, documents))
@@ -72,7 +72,7 @@ def read_configuration(path: str, data: bytes, request: Request) -> Reading:
             continue
         recipes.append(recipe)
         notes += own
-        notes += _repeated(shown, document)
+        notes += _repeated(shown, name, document)
     return Reading(shown, tuple(recipes), notes=tuple(notes), companions=tuple(found))
 
 
@@ -107,17 +107,24 @@ def _without(arguments: Sequence[Argument], file: str) -> tuple[Argument, ...]:
 def _several(path: str, name: str, documents: list[Document]) -> Note:
     span = documents[1].root.span
     message = f"{len(documents)} documents in one file; {name} loads files of one only"
-    return Note("several-documents", "", message, Origin(path, span.line, span.column))
+    where = Origin(path, span.line, span.column)
+    return Note("several-documents", "", message, where, framework=name)
 
 
-def _repeated(path: str, document: Document) -> list[Note]:
+def _repeated(path: str, name: str, document: Document) -> list[Note]:
     return [
         Note(
             "duplicate-key",
             one.key,
             f"{one.key!r} stands twice; the value in line {one.first.line} is lost",
-            Origin(path, one.second.line, one.second.column, None, None, one.key,
-                   one.second.end_line, one.second.end_column),
+            _key_at(path, one.second, one.key),
+            other=_key_at(path, one.first, one.key),
+            framework=name,
         )
         for one in document.repeated
-    ]  # fmt: skip
+    ]
+
+
+def _key_at(path: str, span: Span, key: str) -> Origin:
+    end = (span.end_line, span.end_column)
+    return Origin(path, span.line, span.column, None, None, key, *end)

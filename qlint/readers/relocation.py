@@ -110,8 +110,8 @@ def move_dead(dead: DeadConfiguration, maps: Maps) -> DeadConfiguration:
 
 
 def move_note(note: Note, maps: Maps) -> Note:
-    """Something odd that was seen."""
-    other = None if note.other is None else move_origin(note.other, maps)
+    """Something odd that a reader saw."""
+    other = note.other and move_origin(note.other, maps)
     return replace(note, origin=move_origin(note.origin, maps), other=other)
 
 

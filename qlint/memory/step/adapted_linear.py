@@ -10,6 +10,7 @@ from qlint.memory.step.base_linear import base_linear, dequantised
 from qlint.memory.step.operations import add, cast, copy, dropout, multiply, unary
 from qlint.memory.step.precision import Precision, plain_linear, trained_linear
 from qlint.memory.step.tensors import Parameter, Tape, Tensor
+from qlint.memory.weights import is_quantised
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Adapter:
 
 
 def new_adapter(job: Job, precision: Precision, linear: Linear, accumulates: bool) -> Adapter:
-    """The adapter of one layer; ``accumulates`` says that gradients of earlier micro-steps exist."""
+    """The adapter of one layer; ``accumulates``: gradients of earlier micro-steps are there."""
     rank = job.lora_r or 0
 
     def parameter(elements: int) -> Parameter:
@@ -49,19 +50,23 @@ def adapted_linear(
 ) -> Tensor:
     """``lora.Linear4bit.forward`` and its siblings (``peft/tuners/lora/bnb.py``, ``layer.py``).
 
-    The 4-bit one clones the base's result. Without autocast the input is cast to the adapter's
-    dtype, and the result back.
+    The 4-bit one clones the base's result. The input is cast to the adapter's dtype, and the result
+    back: always over a dense base, and over a quantised one where autocast is off.
     """
     plain = base_linear(tape, job, precision, linear, tensor)
     if adapter is None:
         return plain
-    result = copy(tape, plain) if job.load_in_4bit else plain
+    result = copy(tape, plain) if job.load_in_4bit and is_quantised(job, linear) else plain
     del plain
-    inside = tensor if precision.autocast else cast(tape, tensor, precision.adapters)
+    quantised = is_quantised(job, linear)
+    converts = not (quantised and precision.autocast)
+    inside = cast(tape, tensor, precision.adapters) if converts else tensor
     if adapter.magnitude is not None:
         return _with_magnitude(tape, job, precision, linear, adapter, inside, result)
     output = _low_rank(tape, job, precision, linear, adapter, inside)
-    if not precision.autocast:
+    if not quantised:
+        return cast(tape, add(tape, result, output), result.size)
+    if converts:
         output = cast(tape, output, result.size)
     return add(tape, result, output)
 
@@ -105,10 +110,8 @@ def _with_magnitude(
     narrow = trained_linear(tape, precision, inside, adapter.a, job.lora_r or 1)
     low_rank = trained_linear(tape, precision, narrow, adapter.b, linear.outputs)
     del narrow
-    if job.lora_dropout:
-        base = _product(tape, precision, inside, dense, linear)
-    else:
-        base = result
+    again = job.lora_dropout > 0
+    base = _product(tape, precision, inside, dense, linear) if again else result
     scaled_base = multiply(tape, base, scale)
     scaled = multiply(tape, low_rank, scale)
     scaled_low_rank = unary(tape, scaled)
@@ -119,7 +122,7 @@ def _with_magnitude(
 
 
 def _dense(tape: Tape, job: Job, precision: Precision, linear: Linear, size: int) -> Tensor:
-    if job.load_in_4bit:
+    if job.load_in_4bit and is_quantised(job, linear):
         weight = dequantised(tape, job, linear, precision.stored)
         return cast(tape, weight, size)
     if job.load_in_8bit:
@@ -137,9 +140,7 @@ def _norm_scratch(tape: Tape, linear: Linear, size: int, precision: Precision) -
         tape.ledger.transient(
             "dequantised weight", identity * precision.adapters, identity * low, weights * low
         )
-        tape.ledger.transient(
-            "dequantised weight", weights * size, weights * size, weights * size
-        )
+        tape.ledger.transient("dequantised weight", weights * size, weights * size, weights * size)
 
 
 def _product(

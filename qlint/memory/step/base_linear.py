@@ -8,6 +8,7 @@ from qlint.memory.quantisation import absmax_scratch
 from qlint.memory.step.operations import cast, custom, scratch
 from qlint.memory.step.precision import Precision, plain_linear
 from qlint.memory.step.tensors import Gradient, Tape, Tensor
+from qlint.memory.weights import is_quantised
 
 DENSE_WEIGHT = "dequantised weight"
 
@@ -16,14 +17,11 @@ def base_linear(
     tape: Tape, job: Job, precision: Precision, linear: Linear, tensor: Tensor
 ) -> Tensor:
     """One linear layer of the base, as the job stores it."""
-    name = linear.name.rsplit(".", 1)[-1]
-    if job.load_in_4bit and name not in job.skip_modules:
-        return _four_bits(tape, job, precision, linear, tensor)
-    if job.load_in_8bit and name not in job.skip_modules:
+    if is_quantised(job, linear):
+        if job.load_in_4bit:
+            return _four_bits(tape, job, precision, linear, tensor)
         return _eight_bits(tape, linear, tensor)
-    return plain_linear(
-        tape, precision, tensor, linear.inputs, linear.outputs, precision.dense
-    )
+    return plain_linear(tape, precision, tensor, linear.inputs, linear.outputs, precision.dense)
 
 
 def dequantised(tape: Tape, job: Job, linear: Linear, size: int) -> Tensor:
@@ -81,8 +79,9 @@ def _eight_bits(tape: Tape, linear: Linear, tensor: Tensor) -> Tensor:
     """``MatMul8bitLt`` (``bitsandbytes/autograd/_functions.py``).
 
     The input is cast to float16 and quantised to int8 by rows; the product is int32 before it is
-    scaled. The input itself is kept on ``ctx`` for the backward, which casts the weight to the
-    input's dtype.
+    scaled. The input itself is put on ``ctx``, though the backward does not need it: it only casts
+    the weight to the input's dtype. Checkpointing without reentrance does not see it there, so the
+    inputs of all layers pile up.
     """
     rows = tensor.elements // linear.inputs
     half = cast(tape, tensor.detached(), 2)
@@ -98,8 +97,8 @@ def _eight_bits(tape: Tape, linear: Linear, tensor: Tensor) -> Tensor:
         del weight
         return (result,)
 
-    result = custom(
-        tape, (tensor,), rows * linear.outputs, size, backward, (tensor,) if tensor.tracked else ()
-    )
+    result = tape.new(rows * linear.outputs, size)
     del accumulated, quantised, row_scales
-    return result
+    return tape.track(
+        result, (tensor,), lambda node, gradient: backward(gradient), context=(tensor,)
+    )

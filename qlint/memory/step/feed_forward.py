@@ -18,9 +18,7 @@ def feed_forward(
     if block.mixture is None:
         return _dense(tape, job, after, project, hidden)
     experts = tuple(linear for linear in after if linear.kind == "expert")
-    shared = tuple(
-        linear for linear in after if linear.kind == "linear" and linear.outputs > 1
-    )
+    shared = tuple(linear for linear in after if linear.kind == "linear" and linear.outputs > 1)
     mixed = _experts(tape, job, precision, block.mixture, experts, project, hidden)
     if not shared:
         return mixed
@@ -93,9 +91,7 @@ def _experts(
         # All experts' weights together, applied to rows that each pass only some of them.
         rows = tensor.elements // linear.inputs
         size = precision.rest
-        weights = plain_linear(
-            tape, precision, tensor, linear.inputs, linear.outputs, size
-        )
+        weights = plain_linear(tape, precision, tensor, linear.inputs, linear.outputs, size)
         if precision.autocast and precision.autocast != size:
             others = (mixture.experts - 1) * linear.inputs * linear.outputs
             weights = _keeping(tape, weights, tape.new(others, precision.autocast))
@@ -137,6 +133,4 @@ def _scattered(tape: Tape, tensor: Tensor, elements: int, size: int) -> Tensor:
     """``final_hidden_states.index_add_``."""
     source, source_size = tensor.elements, tensor.size
     result = tape.new(elements, size)
-    return tape.track(
-        result, (tensor,), lambda node, gradient: (tape.new(source, source_size),)
-    )
+    return tape.track(result, (tensor,), lambda node, gradient: (tape.new(source, source_size),))

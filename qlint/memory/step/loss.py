@@ -57,7 +57,11 @@ def _cross_entropy(tape: Tape, logits: Tensor) -> Tensor:
     del wide
     elements = logarithms.elements
     return custom(
-        tape, (logarithms,), 1, FLOAT32, lambda gradient: (tape.new(elements, FLOAT32),),
+        tape,
+        (logarithms,),
+        1,
+        FLOAT32,
+        lambda gradient: (tape.new(elements, FLOAT32),),
         (logarithms,),
     )
 

@@ -57,9 +57,7 @@ def add(tape: Tape, left: Tensor, right: Tensor) -> Tensor:
     return tape.track(result, (left, right), formula)
 
 
-def unary(
-    tape: Tape, tensor: Tensor, saves: str = "nothing", size: int | None = None
-) -> Tensor:
+def unary(tape: Tape, tensor: Tensor, saves: str = "nothing", size: int | None = None) -> Tensor:
     """An elementwise function: ``saves`` is "nothing" (scaling), "input" (SiLU) or "result"."""
     result = tape.new(tensor.elements, size or tensor.size)
     source_size = tensor.size

@@ -1,9 +1,10 @@
 """Tensors with a size and no content, and the graph that autograd builds of them.
 
-Transcribes ``torch/csrc/autograd``: a node keeps what its formula needs (``derivatives.yaml``) until
-it has run; the engine runs the node made last first (``engine.cpp``, ``CompareNodeTaskTime``); where
-several gradients meet they are added in place (``input_buffer.cpp``); the first gradient of a
-parameter is taken over as it is, later ones are added to it (``accumulate_grad.h``).
+Transcribes ``torch/csrc/autograd``: a node keeps what its formula needs (``derivatives.yaml``)
+until it has run; the engine runs the node made last first (``engine.cpp``,
+``CompareNodeTaskTime``); where several gradients meet they are added in place
+(``input_buffer.cpp``); the first gradient of a parameter is taken over as it is, later ones are
+added to it (``accumulate_grad.h``).
 """
 
 from __future__ import annotations
@@ -62,29 +63,34 @@ Formula = Callable[["Node", Tensor], tuple[Gradient, ...]]
 class Node:
     """One operation in the graph: whom to hand gradients to, and what its formula has kept."""
 
-    __slots__ = ("formula", "inputs", "number", "saved")
+    __slots__ = ("context", "formula", "inputs", "number", "saved")
 
     def __init__(
         self,
         number: int,
         inputs: tuple[Node | Parameter | None, ...],
         saved: tuple[Tensor, ...],
+        context: tuple[Tensor, ...],
         formula: Formula,
     ) -> None:
         self.number = number
         self.inputs = inputs
-        self.saved: tuple[Tensor, ...] = saved
+        self.saved = saved
+        """Released once the node has run."""
+        self.context = context
+        """Stands on ``ctx`` itself, so it lives as long as the node: until the loss is dropped."""
         self.formula = formula
 
 
 class Tape:
     """Makes tensors and nodes, and runs the graph backwards."""
 
-    def __init__(self, ledger: Ledger, recording: bool = True) -> None:
+    def __init__(self, ledger: Ledger, saves: bool = True, tracks: bool = True) -> None:
         self.ledger = ledger
-        self.recording = recording
-        """False under ``no_grad``, and in the forward pass of a checkpointed layer, where the
-        graph is there but keeps nothing."""
+        self.saves = saves
+        """False in the forward of a checkpointed layer, where the graph keeps nothing."""
+        self.tracks = tracks
+        """False under ``no_grad``."""
         self.held: list[Tensor] = []
         """What the model's outputs hold on to until the loss is returned."""
         self._numbers = count()
@@ -99,13 +105,15 @@ class Tape:
         inputs: tuple[Tensor, ...],
         formula: Formula,
         saved: tuple[Tensor, ...] = (),
+        context: tuple[Tensor, ...] = (),
     ) -> Tensor:
         """Give ``result`` a node, if one of its inputs is tracked."""
         edges = tuple(tensor.node for tensor in inputs)
-        if any(edge is not None for edge in edges):
+        if self.tracks and any(edge is not None for edge in edges):
             # The node keeps bytes alive, not history: that is what the edges are for.
-            kept = tuple(tensor.detached() for tensor in saved) if self.recording else ()
-            result.node = Node(next(self._numbers), edges, kept, formula)
+            kept = tuple(tensor.detached() for tensor in saved) if self.saves else ()
+            on_context = tuple(tensor.detached() for tensor in context)
+            result.node = Node(next(self._numbers), edges, kept, on_context, formula)
         return result
 
     def backward(self, end: Node | Parameter | None, seed: list[Tensor]) -> dict[Node, Tensor]:
@@ -138,7 +146,7 @@ class Tape:
 
     def source(self, tensor: Tensor) -> Node:
         """Make ``tensor`` the start of a path, as a layer's input is for that layer alone."""
-        node = Node(next(self._numbers), (), (), lambda node, gradient: ())
+        node = Node(next(self._numbers), (), (), (), lambda node, gradient: ())
         tensor.node = node
         return node
 

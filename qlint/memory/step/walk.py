@@ -8,17 +8,17 @@ the layers, so the highest station is found by looking at each in turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from qlint.knowledge.shapes import Block, Linear
 from qlint.memory.job import Job
 from qlint.memory.step.adapted_linear import Adapter, adapted_linear, new_adapter
 from qlint.memory.step.decoder_layer import decoder_layer
-from qlint.memory.step.ledger import Amounts, Ledger, balance, highest
+from qlint.memory.step.ledger import Amounts, Event, Ledger, balance, highest
 from qlint.memory.step.loss import LOGITS, head
 from qlint.memory.step.precision import Precision, precision_of
-from qlint.memory.step.tensors import Parameter, Tape, Tensor
+from qlint.memory.step.tensors import Node, Parameter, Tape, Tensor
 from qlint.memory.targets import adapted_linears
 
 BACKWARD = "gradients on the way"
@@ -47,47 +47,56 @@ class Replay:
     cache: Amounts
     """What lives until the forward of the whole model ends."""
     backward_peak: Amounts
-    gradients: Amounts
+    left: Amounts
+    """New gradients, and what the graph holds on to until the loss is dropped."""
+    forward: tuple[Event, ...]
+    backward: tuple[Event, ...]
 
 
-def stations(job: Job) -> Iterator[Station]:
-    """Every stretch of a micro-step in its order, with all that is allocated at its peak."""
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A micro-step: its layers in their order, and what follows the last of them."""
+
+    layers: tuple[Replay, ...]
+    head: Replay
+
+
+def walk(job: Job) -> Walk:
+    """Replay every kind of layer of this job once."""
     precision = precision_of(job)
     accumulates = job.gradient_accumulation_steps > 1
-    layers = [
-        (block, number) for block in job.model.blocks for number in range(block.layers)
-    ]
+    blocks = [block for block in job.model.blocks for _ in range(block.layers)]
+    # The first layer's input may need no gradient, so it keeps less.
     replays = {
         (block, first): _layer(job, precision, block, accumulates, first)
-        for block, first in {(block, index == 0) for index, (block, _) in enumerate(layers)}
+        for block, first in {(block, index == 0) for index, block in enumerate(blocks)}
     }
-    order = [replays[block, index == 0] for index, (block, _) in enumerate(layers)]
+    layers = tuple(replays[block, index == 0] for index, block in enumerate(blocks))
+    return Walk(layers, _head(job, precision, accumulates))
+
+
+def stations(walked: Walk) -> Iterator[Station]:
+    """Every stretch of a micro-step in its order, with all that is allocated at its peak."""
     below: Amounts = {}
     cache: Amounts = {}
-    for index, replay in enumerate(order):
+    for index, replay in enumerate(walked.layers):
         yield Station(f"forward of layer {index}", _sum(below, cache, replay.forward_peak))
         below, cache = _sum(below, replay.kept), _sum(cache, replay.cache)
-    last = _head(job, precision, accumulates)
-    yield Station("loss", _sum(below, cache, last.forward_peak))
-    yield Station("backward of the loss", _sum(below, last.backward_peak))
-    gradients = last.gradients
-    for index in range(len(order) - 1, -1, -1):
-        replay = order[index]
+    yield Station("loss", _sum(below, cache, walked.head.forward_peak))
+    yield Station("backward of the loss", _sum(below, walked.head.backward_peak))
+    gradients = walked.head.left
+    for index, replay in reversed(tuple(enumerate(walked.layers))):
         below = _difference(below, replay.kept)
-        yield Station(
-            f"backward of layer {index}", _sum(below, gradients, replay.backward_peak)
-        )
-        gradients = _sum(gradients, replay.gradients)
+        yield Station(f"backward of layer {index}", _sum(below, gradients, replay.backward_peak))
+        gradients = _sum(gradients, replay.left)
     yield Station("end of the backward", gradients)
 
 
-def _layer(
-    job: Job, precision: Precision, block: Block, accumulates: bool, first: bool
-) -> Replay:
+def _layer(job: Job, precision: Precision, block: Block, accumulates: bool, first: bool) -> Replay:
     ledger = Ledger()
     adapters = _adapters(job, precision, block, accumulates)
     checkpointed = job.gradient_checkpointing
-    tape = Tape(ledger, recording=not checkpointed)
+    tape = Tape(ledger, not checkpointed, tracks=not (checkpointed and job.use_reentrant))
 
     def run(on: Tape, hidden: Tensor) -> Tensor:
         def project(linear: Linear, tensor: Tensor) -> Tensor:
@@ -95,49 +104,69 @@ def _layer(
 
         return decoder_layer(on, job, precision, block, project, hidden)
 
-    hidden = tape.new(_hidden_elements(job), _stream_size(job, precision))
+    hidden = tape.new(_hidden_elements(job), precision.rest)
     # Only preparation for checkpointing makes the embeddings' output require a gradient.
     if checkpointed or not first:
         tape.source(hidden)
     result = run(tape, hidden)
     forward_peak = highest(ledger.events)[1]
-    end, result_size = result.node, result.size
+    graph, result_size = result.node, result.size
     kept_input = [hidden] if checkpointed else []
     del hidden, result
     until_the_end = balance(ledger.events)
     _end_of_forward(tape, adapters)
     kept = balance(ledger.events)
-    cache = _difference(until_the_end, kept)
     mark = len(ledger.events)
-    ledger.kind = BACKWARD
-    seed = [tape.new(_hidden_elements(job), result_size)]
+    gradient = [_gradient(tape, job, result_size)]
     if checkpointed:
-        again = Tape(ledger)
-        ledger.kind = "activations"
-        source = again.source(kept_input[0])
-        output = run(again, kept_input[0])
-        end = output.node
-        held = [output] if job.use_reentrant else []
-        del output
-        _end_of_forward(again, adapters)
-        ledger.kind = BACKWARD
-        ends = again.backward(end, seed)
-        held.clear()
-        del end, source
+        ends = _recompute(ledger, job, run, adapters, kept_input[0], gradient)
     else:
-        ends = tape.backward(end, seed)
-        del end
+        ends = tape.backward(graph, gradient)
     backward_peak = _highest_after(ledger, kept, mark)
     ends.clear()
     kept_input.clear()
-    return Replay(forward_peak, kept, cache, backward_peak, balance(ledger.events))
+    left = balance(ledger.events)
+    del graph
+    events = tuple(ledger.events)
+    cache = _difference(until_the_end, kept)
+    return Replay(forward_peak, kept, cache, backward_peak, left, events[:mark], events[mark:])
+
+
+def _gradient(tape: Tape, job: Job, size: int) -> Tensor:
+    tape.ledger.kind = BACKWARD
+    return tape.new(_hidden_elements(job), size)
+
+
+def _recompute(
+    ledger: Ledger,
+    job: Job,
+    run: Callable[[Tape, Tensor], Tensor],
+    adapters: dict[str, Adapter],
+    hidden: Tensor,
+    gradient: list[Tensor],
+) -> dict[Node, Tensor]:
+    """The layer once more, with its graph, and then its backward
+    (``torch/utils/checkpoint.py``); the reentrant way holds on to the result meanwhile."""
+    tape = Tape(ledger)
+    ledger.kind = "activations"
+    start = Tensor(hidden.storage, hidden.elements, hidden.size, None)
+    tape.source(start)
+    output = run(tape, start)
+    graph = output.node
+    held = [output] if job.use_reentrant else []
+    del output
+    _end_of_forward(tape, adapters)
+    ledger.kind = BACKWARD
+    ends = tape.backward(graph, gradient)
+    held.clear()
+    return ends
 
 
 def _head(job: Job, precision: Precision, accumulates: bool) -> Replay:
     ledger = Ledger()
     tape = Tape(ledger)
     trained = _trained_output(job, precision, accumulates)
-    hidden = tape.new(_hidden_elements(job), _stream_size(job, precision))
+    hidden = tape.new(_hidden_elements(job), precision.rest)
     tape.source(hidden)
     loss = head(tape, job, precision, hidden, trained)
     forward_peak = highest(ledger.events)[1]
@@ -152,11 +181,12 @@ def _head(job: Job, precision: Precision, accumulates: bool) -> Replay:
     backward_peak = _highest_after(ledger, kept, mark)
     ends.clear()
     del end
-    return Replay(forward_peak, {}, {}, backward_peak, balance(ledger.events))
+    events, left = tuple(ledger.events), balance(ledger.events)
+    return Replay(forward_peak, {}, {}, backward_peak, left, events[:mark], events[mark:])
 
 
 def _highest_after(ledger: Ledger, kept: Amounts, mark: int) -> Amounts:
-    start = [(kind, size) for kind, size in kept.items()]
+    start = [(kind, size, -1) for kind, size in kept.items()]
     return highest(start + ledger.events[mark:])[1]
 
 
@@ -190,11 +220,6 @@ def _trained_output(job: Job, precision: Precision, accumulates: bool) -> Parame
 
 def _hidden_elements(job: Job) -> int:
     return job.per_device_train_batch_size * job.max_seq_length * job.model.hidden_size
-
-
-def _stream_size(job: Job, precision: Precision) -> int:
-    """The residual stream has the dtype of the embeddings."""
-    return precision.rest
 
 
 def _sum(*parts: Amounts) -> Amounts:

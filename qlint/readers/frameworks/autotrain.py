@@ -69,6 +69,8 @@ def _adapter(sheet: Sheet) -> None:
             sheet.fields[name] = switch
     elif switch is None or not switch.value:
         common.no_adapter(sheet)
+        keys = ("params.lora_r", "params.lora_alpha", "params.target_modules")
+        common.forgotten_adapter(sheet, keys, "params.peft", "peft: true")
     else:
         sheet.take_all("lora_r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora",
                        "modules_to_save")  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from qlint.knowledge import libraries
 from qlint.readers.dtypes import dtype_name
 from qlint.readers.frameworks.sheet import Sheet
@@ -142,6 +144,16 @@ def default_of_class(sheet: Sheet, name: str, parameter: str) -> Field | None:
 def no_adapter(sheet: Sheet) -> None:
     """Full fine-tuning: nothing about adapters has a meaning."""
     sheet.absent(*ADAPTER_FIELDS)
+
+
+def forgotten_adapter(sheet: Sheet, keys: Iterable[str], switch: str, turned_on: str) -> None:
+    """Note the keys of an adapter where what turns it on is not written at all."""
+    written = [key for key in keys if sheet.node(key) is not None]
+    if sheet.root.at(switch) is None and switch not in sheet.root and written:
+        names = " and ".join([", ".join(written[:-1]), written[-1]] if written[1:] else written)
+        verb = "have" if written[1:] else "has"
+        message = f"{names} {verb} no effect without {turned_on}"
+        sheet.note_ignored_key(written[0], message, turned_on)
 
 
 def checkpointing_off(sheet: Sheet) -> bool:

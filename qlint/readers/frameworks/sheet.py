@@ -254,7 +254,24 @@ class Sheet:
         sign = "" if exponent.startswith(("-", "+")) or not mark else "+"
         meant = f"{mantissa}{mark}{sign}{exponent}"
         message = f"{key}: {text} is text to a YAML 1.1 loader; write {meant}"
-        self.notes.append(Note("number-as-text", key, message, self.origins(node, key)[0], meant))
+        origin, owner = self.origins(node, key)[0], self.knowledge.file
+        self.notes.append(Note("number-as-text", key, message, origin, meant, framework=owner))
+
+    def note_ignored_key(self, key: str, message: str, remedy: str) -> None:
+        """A key that has no effect beside what is written, or not written, besides."""
+        entry = self.root.entry_at(key)
+        if entry is None:
+            return
+        origin, owner = self._key_origin(entry, key), self.knowledge.file
+        self.notes.append(Note("ignored-key", key, message, origin, remedy, framework=owner))
+
+    def _key_origin(self, entry: nodes.Entry, path: str) -> Origin:
+        """Where a key stands."""
+        place = entry.place.place
+        origin = place.stations[0] if type(place) is nodes.Given else self._at(entry.key, path)
+        if origin.path is None:  # Typed behind `--`: it stands in no file.
+            return replace(origin, path=self.path, line=1, column=1)
+        return origin
 
     def check_number(self, key: str, field: Field) -> None:
         """Note a number that was read as text."""
@@ -276,18 +293,25 @@ class Sheet:
         for key, entry in holder.entries.items():
             if key in known or key in further or key.startswith(("x-", "_", ".")):
                 continue
-            nearest = nearest_name(key, known | further)
+            nearest = nearest_name(key, (known | further).difference(_besides(holder, entry)))
             if near_only and nearest is None:
                 continue
             message = f"{self.knowledge.package} has no key {key!r}"
             if nearest:
                 message += f"; did you mean {nearest}?"
             path = f"{prefix}.{key}" if prefix else key
-            place = entry.place.place
-            origin = place.stations[0] if type(place) is nodes.Given else self._at(entry.key, path)
-            if origin.path is None:  # Typed behind `--`: it stands in no file.
-                origin = replace(origin, path=self.path, line=1, column=1)
-            self.notes.append(Note("unknown-key", path, message, origin, nearest))
+            origin, owner = self._key_origin(entry, path), self.knowledge.file
+            self.notes.append(Note("unknown-key", path, message, origin, nearest, framework=owner))
+
+
+def _besides(holder: nodes.Mapping, entry: nodes.Entry) -> Iterable[str]:
+    """What is written besides in the same place, which is not what was meant.
+
+    A command line may well mean a key of the file.
+    """
+    if type(entry.place.place) is not nodes.Given:
+        return holder.entries
+    return [key for key, one in holder.entries.items() if type(one.place.place) is nodes.Given]
 
 
 @cache

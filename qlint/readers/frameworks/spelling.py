@@ -10,10 +10,11 @@ def nearest_name(name: str, known: Collection[str]) -> str | None:
     wanted = name.casefold()[:80]
     letters = set(wanted)
     allowed = max(1, min(3, len(wanted) // 3))
+    longer = [other for other in known if len(wanted) > 4 and other.startswith(wanted)]
+    if longer:
+        return min(longer, key=lambda other: (len(other), other))
     best, found = allowed + 1, None
     for other in known:
-        if len(wanted) > 4 and other.startswith(wanted):
-            return other
         # Cheap questions first: the keys of a large framework are many hundreds.
         if not -allowed <= len(other) - len(wanted) <= allowed:
             continue

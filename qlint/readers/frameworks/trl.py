@@ -115,6 +115,8 @@ def _adapter(sheet: Sheet, model: Arguments) -> None:
         return
     if switch is None or not switch.value:
         common.no_adapter(sheet)
+        keys = ("lora_r", "lora_alpha", "lora_target_modules")
+        common.forgotten_adapter(sheet, keys, "use_peft", "use_peft: true")
         return
     for name in ("lora_r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora"):
         found = sheet.written(name) or model.default(name) or sheet.by_default(False)

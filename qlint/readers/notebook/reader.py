@@ -25,6 +25,7 @@ from qlint.readers.relocation import (
     identified,
     move_command,
     move_dead,
+    move_note,
     move_problem,
     move_recipe,
 )
@@ -92,7 +93,8 @@ class _NotebookReading:
         self.folder = self.project.folder
         around = request.versions_for(path)
         asked = {name: around[name] for name in request.target_versions if name in around}
-        self.versions = {**around, **pinned_versions(source.commands), **asked}
+        own = pinned_versions(source.commands, self.folder, request.root)
+        self.versions = {**around, **own, **asked}
 
     def evaluate(self, flips: Mapping[str, bool], uncalled: bool = False) -> Outcome:
         """Run the cells in order, each evaluation with a fresh disk and folder."""
@@ -127,13 +129,14 @@ class _NotebookReading:
         recipes.sort(key=self._order)
         dead = [move_dead(one, maps) for one in outcome.dead]
         dead += [found for one in followed for found in one.dead]
-        notes = tuple(note for one in (joined, *followed) for note in one.notes)
+        notes = [move_note(one, maps) for one in outcome.notes]
+        notes += [note for one in (joined, *followed) for note in one.notes]
         all_problems = (
             *problems,
             *(move_problem(one, maps) for one in stopped(self.shown, outcome)),
             *(problem for one in followed for problem in one.problems),
         )
-        return Reading(self.shown, identified(recipes), tuple(dead), all_problems, notes)
+        return Reading(self.shown, identified(recipes), tuple(dead), all_problems, tuple(notes))
 
     def _follow(self, outcome: Outcome) -> list[Reading]:
         """What is started by shell lines, and by the cells' own calls."""

@@ -34,6 +34,7 @@ from qlint.readers.python.values import (
     Value,
     one_of,
 )
+from qlint.readers.python.words import Word, word_of
 
 
 def assign(machine: Machine, target: cst.CSTNode, value: Value, frame: Frame) -> None:
@@ -98,6 +99,9 @@ def set_attribute(machine: Machine, receiver: Value, name: str, value: Value) ->
             _share_with_model(machine, receiver.target, name, value)
     elif isinstance(receiver, ModuleValue):
         machine.journal.write(receiver.frame.slots, name, value)
+    elif isinstance(receiver, Library):
+        if f"{receiver.name}.{name}" == "sys.argv":
+            machine.set_argv(_argv_of(machine, value))
     elif isinstance(receiver, UserClass):
         machine.journal.write(receiver.slots, name, value)
     elif isinstance(receiver, OneOf):
@@ -110,6 +114,16 @@ def set_attribute(machine: Machine, receiver: Value, name: str, value: Value) ->
                 if before is not None:
                     options.append(Option(before, "otherwise"))
                 machine.journal.write(slots, name, one_of(options))
+
+
+def _argv_of(machine: Machine, value: Value) -> tuple[Word, ...]:
+    """The words of a list that the script takes for its argv, without the script's own name."""
+    values = elements(machine, value)
+    if values is None:
+        reason = value.reason if isinstance(value, Unknown) else "sys.argv is set at run time"
+        return (Word("{...}", value.trace, reason),)
+    words = [word_of(one) or Word("{...}", one.trace, "not known") for one in values]
+    return tuple(words[1:])
 
 
 def _share_with_model(machine: Machine, trainer: Instance, name: str, value: Value) -> None:

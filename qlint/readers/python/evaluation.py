@@ -17,6 +17,7 @@ from qlint.readers.python.machine import Exhausted, Machine, Raised
 from qlint.readers.python.project import Project
 from qlint.readers.python.recipes.collector import Collector, Run
 from qlint.readers.python.recipes.dead import dead_configurations
+from qlint.readers.python.recipes.noted import noted
 from qlint.readers.python.source import SourceFile
 from qlint.readers.python.values import Bound, Const, Function, UserClass, Value
 from qlint.readers.python.world import launched_world
@@ -36,6 +37,7 @@ class Outcome:
         "dead",
         "exhausted",
         "flags",
+        "notes",
         "programs",
         "runs",
         "steps",
@@ -47,13 +49,12 @@ class Outcome:
         self.flags = machine.flags
         self.consulted = machine.consulted
         self.dead: tuple[DeadConfiguration, ...] = dead_configurations(machine)
+        self.notes = noted(machine)
         self.exhausted = exhausted
         self.steps = machine.steps
         self.commands = [event for event in machine.events if event.kind == "command"]
         """Lines that a notebook hands to the shell."""
-        self.programs: tuple[Command, ...] = tuple(
-            event.payload for event in machine.events if event.kind == "program"
-        )
+        self.programs: tuple[Command, ...] = tuple(machine.programs)
         """Programs that the script starts itself."""
 
 

@@ -13,11 +13,12 @@ from qlint.readers.python.environment import Environment
 from qlint.readers.python.journal import Journal, Outcome
 from qlint.readers.python.source import SourceFile, Step, Trace
 from qlint.readers.python.values import Instance, Unknown, Value
-from qlint.readers.python.words import words_of
+from qlint.readers.python.words import Word, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from qlint.readers.commands import Command
     from qlint.readers.python.frames import Frame
     from qlint.readers.python.project import Project
     from qlint.readers.request import Request
@@ -108,6 +109,10 @@ class Machine:
         self.called: set[int] = set()
         """Functions of the program that were run, by the identity of their node."""
         self.environment = Environment(self.journal, request.environment, self.assumptions)
+        self.programs: list[Command] = []
+        """Programs that the script starts."""
+        self.moved_to: str | None = None
+        """The folder that the script has changed to: programs that it starts run there."""
         self.world: Value | None = None
         """The number of processes that run the script; None where nothing says it."""
 
@@ -124,6 +129,11 @@ class Machine:
     def assume_argv(self) -> None:
         """The argv of this reading is a premise of it."""
         self.assume("argv is empty" if not self.argv else f"argv is {list(self.argv)}")
+
+    def set_argv(self, words: tuple[Word, ...]) -> None:
+        """The script sets ``sys.argv`` itself. What it sets in some cases only is left out."""
+        if self.doubts == 0:
+            self.argv = words
 
     def emit(
         self,

@@ -73,7 +73,8 @@ def evaluate_python(path: str, data: bytes, request: Request) -> Evaluated:
         variants = find_variants(outcome, lambda flips: evaluate({**base_flips, **flips}, uncalled))
     texts = [parsed.text for parsed in project.parsed.values() if parsed is not None]
     recipes = build_recipes(outcome, variants, used, texts)
-    reading = Reading(shown, recipes, outcome.dead, stopped(shown, outcome))
+    problems = stopped(shown, outcome)
+    reading = Reading(shown, recipes, outcome.dead, problems, outcome.notes)
     return Evaluated(reading, outcome.programs)
 
 

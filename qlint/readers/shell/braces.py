@@ -12,6 +12,7 @@ _SEQUENCE = re.compile(r"(-?\d{1,9})\.\.(-?\d{1,9})(?:\.\.(-?\d{1,9}))?\Z")
 _LETTERS = re.compile(r"([A-Za-z])\.\.([A-Za-z])\Z")
 _MARK = re.compile(r"[{},]")
 _MAXIMUM_DEPTH = 10
+_MAXIMUM_PARTS = 300
 
 
 class TooManyWords(Exception):
@@ -24,7 +25,10 @@ def expand_braces(word: Word) -> list[Word]:
         isinstance(part, Literal) and not part.quoted and "{" in part.text for part in word.parts
     ):
         return [word]
-    return [Word(tuple(parts), word.start, word.end) for parts in _expand(_cut(word.parts), 0)]
+    parts = _cut(word.parts)
+    if len(parts) > _MAXIMUM_PARTS:
+        raise TooManyWords
+    return [Word(tuple(one), word.start, word.end) for one in _expand(parts, 0)]
 
 
 def _cut(parts: tuple[Part, ...]) -> list[Part]:

@@ -137,6 +137,7 @@ class Machine:
         if part.body is None:
             return unknown(written, f"the output of {short(written)}", [place])
         self.enter()
+        self.spend(2 + len(state.variables) // 10)
         inner = state.fork()
         inner.output = output = Output()
         self.run(part.body, inner)

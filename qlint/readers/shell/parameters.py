@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qlint.readers.shell.arithmetic import NotANumber, evaluate
-from qlint.readers.shell.patterns import MAXIMUM_TEXT, Pattern
+from qlint.readers.shell.patterns import Pattern
 from qlint.readers.shell.pieces import BREAK, Piece, short
 from qlint.readers.shell.syntax import Parameter, Word
 from qlint.readers.shell.values import EMPTY, Segment, Value, known, unknown
@@ -271,9 +271,9 @@ def _transformed(expander: Expander, part: Parameter, value: Value) -> Value:
         return known(result, (*value.origins, _place(expander, part)))
     if sign[0] == "@" or part.operand is None:
         return value if sign == "@Q" else _unknown(expander, part, "it is not understood")
-    if len(text) > MAXIMUM_TEXT:
-        return _unknown(expander, part, f"a text of more than {MAXIMUM_TEXT} characters")
     pattern, reason = expander.pattern(part.operand)
+    if reason is None and pattern.is_costly(text, sign[0] == "/"):
+        reason = "a pattern that takes too long on so long a text"
     if reason is not None:
         return _unknown(expander, part, reason)
     if sign[0] == "#":

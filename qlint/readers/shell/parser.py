@@ -29,7 +29,7 @@ from qlint.readers.shell.syntax import (
     While,
     Word,
 )
-from qlint.readers.shell.words import Unreadable, WordReader
+from qlint.readers.shell.words import MAXIMUM_RETRIES, Unreadable, WordReader
 
 _BLANK = re.compile(r"(?:[ \t]+|\\\n)+")
 _COMMENT = re.compile(r"#[^\n]*")
@@ -465,7 +465,7 @@ class Parser(WordReader):
         expression = self.arithmetic("))")
         if expression is None:
             self.retries += 1
-            if self.retries > 50:
+            if self.retries > MAXIMUM_RETRIES:
                 raise Unreadable("too many brackets that may be arithmetic", start)
             self.position = start
             return None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-MAXIMUM_TEXT = 1_000
-"""Characters of a text that a pattern is tried against at every place; longer ones stay unknown."""
+MAXIMUM_TEXT = 10_000
+"""Characters of a text that is compared with a pattern; longer ones stay unknown."""
+
+_MAXIMUM_STEPS = 3_000_000
 
 _ANY_CHARACTER = re.compile(r"(?s:.)")
 _GROUP = re.compile(r"[?*+@!]\(")
@@ -39,6 +41,12 @@ class Pattern:
         """The only text that matches, None where others do."""
         texts = [item for item in self._items if isinstance(item, str)]
         return "".join(texts) if len(texts) == len(self._items) else None
+
+    def is_costly(self, text: str, everywhere: bool) -> bool:
+        """Whether trying it at every place of a text, or ``everywhere`` within, takes too long."""
+        stars = self._items.count(None)
+        each = max(len(self._items), 1) * (len(text) if stars else 1)
+        return each * len(text) ** (2 if everywhere and stars else 1) > _MAXIMUM_STEPS
 
     def _read(self, text: str) -> None:
         position = 0
@@ -93,6 +101,10 @@ class Pattern:
         literal = self.literal
         if literal is not None:
             return start + len(literal) if text.startswith(literal, start) else start
+        if None not in self._items:
+            end = start + len(self._items)
+            fits = end <= len(text) and end > start and self.matches(text[start:end])
+            return end if fits else start
         ends = range(len(text), start, -1)
         return next((end for end in ends if self.matches(text[start:end])), start)
 

@@ -10,6 +10,7 @@ from qlint.readers.shell.conditions import Truth, test_words
 from qlint.readers.shell.expansion import Expander
 from qlint.readers.shell.machine import Machine
 from qlint.readers.shell.outputs import Output
+from qlint.readers.shell.patterns import MAXIMUM_TEXT
 from qlint.readers.shell.pieces import short
 from qlint.readers.shell.redirections import redirected
 from qlint.readers.shell.simple import run_simple
@@ -273,7 +274,11 @@ def _case(machine: Machine, node: Case, state: State) -> None:
             pattern, reason = expander.pattern(word)
             if word.plain == "*":
                 match = True
-            elif subject.unknown is not None or reason is not None or len(subject.text) > 10_000:
+            elif (
+                subject.unknown is not None
+                or reason is not None
+                or len(subject.text) > MAXIMUM_TEXT
+            ):
                 match = match or None
             elif pattern.matches(subject.text):
                 match = True

@@ -19,7 +19,10 @@ from qlint.readers.shell.syntax import (
 MAXIMUM_DEPTH = 40
 """Substitutions, blocks and quotes within each other; hand-written scripts stay below twenty."""
 
-_MAXIMUM_RETRIES = 50
+MAXIMUM_RETRIES = 8
+"""How often brackets that look like arithmetic may turn out to be commands."""
+
+_MAXIMUM_BRACKETS = 30
 
 _PLAIN = re.compile(r"[^ \t\n\\'\"`$|&;()<>]+")
 _PATTERN_CHARACTERS = re.compile(r"[^ \t\n\\'\"`$]+")
@@ -237,7 +240,7 @@ class WordReader:
                 self.depth -= 1
                 return Arithmetic(expression, start, self.position, quoted)
             self.retries += 1
-            if self.retries > _MAXIMUM_RETRIES:
+            if self.retries > MAXIMUM_RETRIES:
                 raise Unreadable("too many brackets that may be arithmetic", start)
             self.position = start
         self.position += 2
@@ -261,7 +264,7 @@ class WordReader:
                 return expression
             if character in "()":
                 depth += 1 if character == "(" else -1
-                if depth < 0:
+                if not 0 <= depth <= _MAXIMUM_BRACKETS:
                     return None
                 parts.append(self._one_character())
             elif character in "\"'":

@@ -146,6 +146,13 @@ def test_a_function_started_in_several_processes(launcher: str) -> None:
     assert (counted.path, counted.line) == ("train.py", (IMPORTS + FUNCTIONS).count("\n") + 2)
 
 
+def test_accelerate_s_launcher_tells_the_function_how_many_there_are() -> None:
+    body = FUNCTIONS.replace("def train(lr):", "def train(lr):\n    n = os.environ['WORLD_SIZE']")
+    body = body.replace("per_device_train_batch_size=2", "max_steps=100 // int(n)")
+    recipe = read_recipe(IMPORTS + body + LAUNCHED["notebook_launcher"])
+    assert_set(recipe, max_steps=25)
+
+
 def test_as_many_processes_as_there_are_cards() -> None:
     launcher = "import torch.multiprocessing as mp\n" \
         "mp.spawn(train_rank, args=(2e-5,), nprocs=torch.cuda.device_count())"  # fmt: skip

@@ -140,6 +140,11 @@ def test_the_folder_of_a_program() -> None:
     assert command.folder == "/project/sub"
 
 
+def test_a_program_starts_where_the_script_has_gone() -> None:
+    (command,) = commands("os.chdir('repo')\nos.system('python t.py')", Path("/project"))
+    assert command.folder == "/project/repo"
+
+
 def test_a_program_started_under_a_condition() -> None:
     (command,) = commands("if torch.cuda.is_available():\n    os.system('python train.py')")
     assert command.condition == "torch.cuda.is_available()"

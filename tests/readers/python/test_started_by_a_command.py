@@ -218,6 +218,20 @@ def test_argv_handed_to_the_parser_keeps_both_ends() -> None:
     assert recipe["lora_r"].origin[0].path == LAUNCHER
 
 
+@pytest.mark.parametrize(
+    "argv", ['["x", "--lr", "2e-5"]', '["x"] + ["--lr=2e-5"]', '"x --lr 2e-5".split()']
+)
+def test_argv_that_the_script_sets_itself(argv: str) -> None:
+    recipe = started(script(f"sys.argv = {argv}{ARGPARSE}"), "--lr 1 --rank 16")
+    assert_set(recipe, learning_rate=2e-5, lora_r=8)
+    assert recipe["learning_rate"].origin[0].path == SCRIPT
+
+
+def test_argv_set_to_what_is_not_known_is_a_premise() -> None:
+    recipe = started(script(f"sys.argv = torch.words(){ARGPARSE}"))
+    assert [one for one in recipe.assumptions if one.startswith("{...}")]
+
+
 OVERRIDES = {
     "OmegaConf": """
         from omegaconf import OmegaConf

@@ -63,7 +63,22 @@ def get_peft_model(machine: Machine, call: Call) -> Value:
     if model is None or not any(is_model(option.value) for option in alternatives(model)):
         model = module_or_unseen(machine, call, model)
     apply_adapter(machine, model, adapter, call)
+    if second == "peft_config":
+        _wrap(machine, model)
     return model
+
+
+def _wrap(machine: Machine, model: Value) -> None:
+    """The model is a PeftModel from here on."""
+    if isinstance(model, Ref) and isinstance(model.target, Instance):
+        machine.journal.write(model.target.meta, "wrapped", Const(True))
+
+
+def is_wrapped(model: Value) -> bool:
+    """Whether a model is a PeftModel in every case."""
+    if not isinstance(model, Ref) or not isinstance(model.target, Instance):
+        return False
+    return "wrapped" in model.target.meta.data
 
 
 @function(
@@ -95,6 +110,7 @@ def peft_from_pretrained(machine: Machine, call: Call) -> Value:
     if model is None or not any(is_model(option.value) for option in alternatives(model)):
         model = unseen_model(machine, call, model)
     load_adapter(machine, model, call, bound.get("is_trainable"))
+    _wrap(machine, model)
     return model
 
 

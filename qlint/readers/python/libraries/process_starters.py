@@ -44,6 +44,10 @@ def launch(machine: Machine, call: Call) -> Value:
     machine.world = _processes(call) or before
     if call.name.endswith(_RANKED):
         positional.insert(0, _first(machine, call))
+    elif machine.world is not before and machine.world is not None:
+        world = machine.world
+        text = Const(str(world.value), world.trace) if isinstance(world, Const) else world
+        machine.environment["WORLD_SIZE"] = text
     try:
         return call_value(machine, target, Arguments(positional), call.node, call.frame)
     finally:

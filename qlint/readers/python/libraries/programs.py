@@ -34,10 +34,9 @@ from qlint.readers.python.values import (
 from qlint.readers.python.words import WrittenWord
 from qlint.recipe import Source
 
-PROGRAM = "program"
-"""The kind of event whose payload is the command that is started."""
-
 MAX_TEXT = 20_000
+MAX_PROGRAMS = 200
+"""More programs than this are not told apart: a loop starts them."""
 _NOT_PLAIN = re.compile(r"[$`|<>();&]")
 _FILLED_IN = re.compile(r"\{[^{}]*\}")
 _SOME = "{...}"
@@ -94,6 +93,17 @@ def start_of_words(machine: Machine, call: Call) -> Value:
     if replaces:
         raise Raised(f"{call.name}()")
     return unknown(call.frame, call.node, f"the result of {call.name}()")
+
+
+@function("os.chdir")
+def change_folder(machine: Machine, call: Call) -> Value:
+    """``os.chdir("repo")``: programs start there from then on."""
+    text = path_text(call.arguments.get("path", 0))
+    if text is not None and machine.doubts == 0:
+        project = machine.project
+        before = machine.moved_to or project.started_in or project.folder
+        machine.moved_to = os.path.normpath(os.path.join(before, text))
+    return Const(None)
 
 
 @function("shlex.split")
@@ -248,11 +258,11 @@ def _emit(
     folder: str | None = None,
 ) -> None:
     known = tuple(words)
-    if not known:
+    if not known or len(machine.programs) >= MAX_PROGRAMS:
         return
     line, column, _, _ = call.frame.file.span(call.node)
     project = machine.project
-    start_folder = project.started_in or project.folder
+    start_folder = machine.moved_to or project.started_in or project.folder
     for part in (path_text(call.arguments.get("cwd")), folder):
         if part is not None:
             start_folder = os.path.normpath(os.path.join(start_folder, part))
@@ -265,7 +275,7 @@ def _emit(
         " and ".join(machine.conditions) or None,
         dict(project.written),
     )
-    machine.emit(PROGRAM, None, call.node, call.frame, command)
+    machine.programs.append(command)
 
 
 def _variables(given: Value | None) -> dict[str, Argument] | None:

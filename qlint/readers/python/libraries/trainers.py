@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.calls import call_value
-from qlint.readers.python.libraries.adapters import apply_adapter
+from qlint.readers.python.libraries.adapters import apply_adapter, is_wrapped
 from qlint.readers.python.libraries.data_callbacks import run_data
 from qlint.readers.python.libraries.model_objects import is_model, new_model, note_applied
 from qlint.readers.python.libraries.objects import initialise_instance, read
@@ -59,6 +59,8 @@ def initialise_trainer(machine: Machine, made: Ref, call: Call) -> None:
     if adapter is None or (isinstance(adapter, Const) and adapter.value is None):
         return
     if model is not None and any(is_model(option.value) for option in alternatives(model)):
+        if is_wrapped(model) and (instance.library or "").startswith("trl."):
+            machine.emit("adapted twice", instance, call.node, call.frame)
         apply_adapter(machine, model, adapter, call)
     else:
         for option in alternatives(adapter):

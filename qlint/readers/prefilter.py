@@ -111,6 +111,17 @@ _CONFIGURES = re.compile(
 )
 
 
+_MM_CONFIGURATION = re.compile(
+    rb"(?m)^(?:optim_wrapper|train_cfg|training_args)[ \t]*=[ \t]*dict\("
+    rb"|^with[ \t]+read_base\(\)"
+)
+
+
+def configures_by_assignment(data: bytes) -> bool:
+    """Whether a Python file is a configuration of xtuner: names that are assigned tables."""
+    return b"xtuner" in data and _MM_CONFIGURATION.search(data) is not None
+
+
 def holds_run(data: bytes, suffix: str) -> bool:
     """Whether a file with this content and suffix may hold a run or a training configuration.
 
@@ -129,6 +140,7 @@ def holds_run(data: bytes, suffix: str) -> bool:
         or (any(word in data for word in _LOOPS) and any(word in data for word in _PRETRAINED))
         or _starts_imported_training(data)
         or _starts_program(data)
+        or configures_by_assignment(data)
     )
 
 

@@ -19,7 +19,7 @@ from qlint.readers.python.recipes.collector import Collector, Run
 from qlint.readers.python.recipes.dead import dead_configurations
 from qlint.readers.python.recipes.noted import noted
 from qlint.readers.python.source import SourceFile
-from qlint.readers.python.values import Bound, Const, Function, UserClass
+from qlint.readers.python.values import Bound, Const, Function, UserClass, Value
 from qlint.readers.python.world import launched_world
 from qlint.readers.request import Request
 from qlint.recipe import DeadConfiguration
@@ -92,6 +92,22 @@ def evaluate_script(
     if started and not collector.runs:
         exhausted = None  # The script itself was followed to its end, and trains nothing.
     return Outcome(machine, collector, exhausted)
+
+
+def evaluate_module(
+    file: SourceFile, project: Project, versions: Mapping[str, str]
+) -> dict[str, Value]:
+    """What the names of a module hold after its statements, as far as they could be followed."""
+    machine = Machine(project, (), versions)
+    project.loaded = {}
+    frame = Frame(file)
+    frame.slots.data["__file__"] = Const(project.script)
+    try:
+        _run(machine, file, frame)
+    except (Exhausted, RecursionError):
+        # What it holds by then is no longer all that it will hold.
+        return {}
+    return {str(name): value for name, value in frame.slots.data.items()}
 
 
 def _run(machine: Machine, file: SourceFile, frame: Frame) -> None:

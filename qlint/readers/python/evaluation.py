@@ -98,7 +98,7 @@ def evaluate_module(
     file: SourceFile, project: Project, versions: Mapping[str, str]
 ) -> dict[str, Value]:
     """What the names of a module hold after its statements, as far as they could be followed."""
-    machine = Machine(project, Request(), versions)
+    machine = Machine(project, Request(root=project.root), versions)
     project.loaded = {}
     frame = Frame(file)
     frame.slots.data["__file__"] = Const(project.script)

@@ -94,7 +94,7 @@ def _find(expander: Expander, name: str) -> Value | None:
             return variable.elements.get("0", EMPTY)
         return variable.value
     if name == "PWD":
-        return known(state.folder)
+        return known(state.folder) if state.lost is None else unknown("$PWD", state.lost)
     if name == "BASH_SOURCE":
         return state.name
     return None

@@ -55,7 +55,7 @@ def test_a_variable_that_is_asked_for_gets_its_default() -> None:
 
 
 def test_a_script_that_wants_arguments_is_read_as_if_given() -> None:
-    for check in ("[ $# -lt 1 ]", '[ -z "$1" ]'):
+    for check in ("[ $# -lt 1 ]", '[ -z "$1" ]', '[[ -z "${DATA:-}" ]]', '[ "x$1" = x ]'):
         script = read(f"if {check}; then echo usage; exit 1; fi\npython a\n")
         assert lines(script) == ["python|a"]
         assert script.commands[0].condition is None

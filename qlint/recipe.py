@@ -213,7 +213,13 @@ class Problem:
 
 
 NoteKind: TypeAlias = Literal[
-    "unknown-key", "number-as-text", "duplicate-key", "ignored-key", "several-documents"
+    "unknown-key",
+    "number-as-text",
+    "duplicate-key",
+    "ignored-key",
+    "several-documents",
+    "conflict",
+    "adapter-twice",
 ]
 
 
@@ -226,7 +232,13 @@ class Note:
     message: str
     origin: Origin
     suggestion: str | None = None
-    """What is probably meant: the known name nearest to an unknown key, the number of a text."""
+    """What is probably meant: the known name nearest to an unknown key, the number of a text, what
+    would make an ignored key count."""
+    other: Origin | None = None
+    """The second place that the note is about: what a conflict is with, the first of two keys."""
+    framework: str = ""
+    """Whose loader reads the file, by the name in :mod:`qlint.knowledge.frameworks`; empty where
+    none is at hand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def _impact(recipe: Recipe, context: Context) -> str:
     model = model_of(recipe, context)
     if model is None:
         return f"{common}."
-    largest = max(linear.inputs * linear.outputs for linear in model.linears)
+    largest = max(linear.inputs * linear.outputs for linear, _ in model.linears)
     return (
         f"{common}: {gigabytes(4 * largest)} instead of {gigabytes(2 * largest)} at a time for "
         f"this model's largest layer, {gigabytes(8 * model.quantised_parameters)} a micro-step "

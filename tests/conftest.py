@@ -21,6 +21,12 @@ Call = Callable[..., tuple[int, str, str]]
 TOY_RULES = Path(__file__).parent / "toy_rules"
 
 
+@pytest.fixture(autouse=True)
+def no_active_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens to be installed beside the tests decides nothing in them."""
+    monkeypatch.setattr("qlint.linting.analysis.active_versions", dict)
+
+
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A toy reader and toy rules, so that a test is about the linter alone."""

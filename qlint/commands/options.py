@@ -23,7 +23,7 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
     add("--stdin-filename", metavar="PATH", help="the name of what - reads")
     add("--force-exclude", action="store_true", help="leave out excluded files even when named")
     add("--config", metavar="FILE", help="read settings from FILE and from nowhere else")
-    add("--isolated", action="store_true", help="read no settings file")
+    add("--isolated", action="store_true", help="read no settings file and no environment")
     add("--target-versions", metavar="LIST", help="such as transformers=4.46,trl=0.12")
     add("--jobs", type=_positive, metavar="N", help="processes to use")
     add("--no-cache", action="store_true", help="read everything afresh")
@@ -75,6 +75,7 @@ def make_session(arguments: argparse.Namespace) -> Session:
         stdin_filename=arguments.stdin_filename,
         force_exclude=arguments.force_exclude,
         jobs=arguments.jobs,
+        isolated=arguments.isolated,
     )
 
 

@@ -9,6 +9,7 @@ class Sources:
     def __init__(self) -> None:
         self._data: dict[str, bytes] = {}
         self._lines: dict[str, list[str]] = {}
+        self._cells: dict[str, dict[int, tuple[str, ...]]] = {}
 
     def put(self, path: str, data: bytes) -> None:
         """Remember the content of ``path``."""
@@ -30,6 +31,30 @@ class Sources:
             self._lines[path] = _split(self.data(path).decode("utf-8-sig", errors="replace"))
         lines = self._lines[path]
         return lines[number - 1] if 0 < number <= len(lines) else None
+
+    def cell_line(self, path: str, cell: int, number: int) -> str | None:
+        """Return line ``number`` of a cell as its author sees it, or None where there is none.
+
+        In the file a notebook's line stands in quotes, with escapes.
+        """
+        if path not in self._cells:
+            self._cells[path] = _cells(path, self.data(path))
+        lines = self._cells[path].get(cell, ())
+        return lines[number - 1] if 0 < number <= len(lines) else None
+
+
+def _cells(path: str, data: bytes) -> dict[int, tuple[str, ...]]:
+    """The lines of each code cell of a notebook, or of a script with markers of cells."""
+    from qlint.readers.notebook.cells import Cells
+    from qlint.readers.notebook.ipynb import read_ipynb
+    from qlint.readers.notebook.percent import split_cells
+
+    if not path.lower().endswith(".ipynb"):
+        cells = split_cells(data.decode("utf-8-sig", errors="replace"))
+    else:
+        read = read_ipynb(path, data)
+        cells = read.cells if isinstance(read, Cells) else ()
+    return {cell.number: cell.lines for cell in cells}
 
 
 def _split(text: str) -> list[str]:

@@ -11,6 +11,7 @@ from qlint.findings import Finding
 from qlint.linting.linter_findings import finding_for_problem
 from qlint.linting.report import Report
 from qlint.linting.session import Session, common_folder, project_root
+from qlint.readers.active_environment import active_versions
 from qlint.readers.commands import Argument
 from qlint.readers.request import Request
 from qlint.recipe import Problem, Reading
@@ -53,6 +54,7 @@ def analyse_inputs(
             arguments=tuple(Argument(text) for text in session.script_arguments),
             root=project_root(common_folder(session.paths)),
             target_versions=session.settings.target_versions,
+            installed={} if session.isolated else active_versions(),
         )
         active = active_rules(session.settings) if check else ()
         jobs = [Job(path, report.sources.data(path), request, active) for path in flagged]

@@ -17,6 +17,8 @@ class Session(NamedTuple):
     stdin_filename: str | None = None
     force_exclude: bool = False
     jobs: int | None = None
+    isolated: bool = False
+    """Neither settings files nor the active environment are read."""
 
 
 def common_folder(paths: tuple[str, ...]) -> str:

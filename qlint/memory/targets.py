@@ -14,13 +14,6 @@ from qlint.knowledge.models import Linear, Model
 ALL_LINEAR = frozenset({"all-linear", "all"})
 """PEFT's name for every linear layer, and LLaMA-Factory's."""
 
-_LAYER_PREFIX = {
-    "falcon": "transformer.h.{}.",
-    "gpt_neox": "gpt_neox.layers.{}.",
-    "opt": "model.decoder.layers.{}.",
-}
-_USUAL_LAYER_PREFIX = "model.layers.{}."
-
 
 def adapted_linears(
     model: Model, target_modules: str | Sequence[str]
@@ -31,20 +24,19 @@ def adapted_linears(
     one that could take too long to match.
     """
     if isinstance(target_modules, str) and target_modules in ALL_LINEAR:
-        return tuple((linear, linear.count * model.layers) for linear in model.linears)
+        return model.linears
     matches = path_matcher(target_modules)
     if matches is None:
         return None
-    prefix = _LAYER_PREFIX.get(model.architecture, _USUAL_LAYER_PREFIX)
     # Three layers stand for all: matching a strange pattern on every one could take minutes.
-    probes = [prefix.format(layer) for layer in {0, model.layers // 2, model.layers - 1}]
+    probes = [model.layer_path.format(at) for at in {0, model.layers // 2, model.layers - 1}]
     adapted: list[tuple[Linear, int]] = []
-    for linear in model.linears:
-        answers = {matches(f"{probe}{_one_expert(linear)}") for probe in probes}
+    for linear, places in model.linears:
+        answers = {matches(f"{probe}{linear.name.replace('*', '0')}") for probe in probes}
         if len(answers) > 1:
             return None
         if answers.pop():
-            adapted.append((linear, linear.count * model.layers))
+            adapted.append((linear, places))
     if matches("model.embed_tokens"):
         adapted.append((model.embedding, 1))
     if matches("lm_head"):
@@ -74,8 +66,3 @@ def safe_pattern(text: str) -> re.Pattern[str] | None:
         return re.compile(text)
     except (re.error, OverflowError, RecursionError):
         return None
-
-
-def _one_expert(linear: Linear) -> str:
-    """The path of the first copy: experts are numbered, ``experts.0.w1``."""
-    return linear.name.replace("experts.", "experts.0.") if linear.count > 1 else linear.name

@@ -33,6 +33,12 @@ def read(path: str, data: bytes, request: Request) -> Reading:
 
         return read_notebook(path, data, request)
     if suffix == ".py" or not suffix:
+        from qlint.readers.prefilter import configures_by_assignment
+
+        if configures_by_assignment(data):
+            from qlint.readers.python_configuration import read_python_configuration
+
+            return read_python_configuration(path, data, request)
         if _CELLS.search(data):
             from qlint.readers.notebook import needs_ipython, read_percent
 

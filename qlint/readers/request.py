@@ -21,7 +21,8 @@ class Request:
     ``target_versions`` maps libraries to versions and wins over what the project pins.
     ``display_path`` is how the input is named in the report. ``written`` are files, by absolute
     path, that are on no disk yet: what starts this input writes them first. ``started_in`` is the
-    folder in which the input is started, where that is not its own.
+    folder in which the input is started, where that is not its own. ``installed`` are the versions
+    of the active environment, which count where nothing is pinned.
     """
 
     arguments: tuple[Argument, ...] = ()
@@ -31,6 +32,7 @@ class Request:
     written: Mapping[str, WrittenFile] = field(default_factory=dict)
     started_in: str | None = None
     environment: Mapping[str, Argument] = field(default_factory=dict)
+    installed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -48,11 +50,12 @@ class Request:
     def versions_for(self, path: str) -> dict[str, tuple[str, str]]:
         """Library versions in force for an input: ``{library: (version, where it was read)}``.
 
-        Those asked for win over those that the project pins; the others are left out.
+        In the order of :mod:`qlint.readers.versions`; libraries that nothing is said about are
+        left out.
         """
         from qlint.readers.versions import project_versions
 
         asked = {
             name: (version, "--target-versions") for name, version in self.target_versions.items()
         }
-        return {**project_versions(path, self.root), **asked}
+        return {**project_versions(path, self.root, self.installed), **asked}

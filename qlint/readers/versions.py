@@ -1,16 +1,30 @@
-"""The versions of the libraries that a script runs with, as its project pins them.
+"""The versions of the libraries that an input runs with: which are in force, and who says so.
 
-Files are looked for from the script's folder up to the root. In each folder a lock file beats a
-specifier; the nearest folder that says something about a library decides. A specifier that allows
-several versions means the newest of them that qlint knows.
+For each library the first of these that says something decides:
+
+1. ``--target-versions`` and the setting of that name;
+2. the input itself: what the cells of a notebook install (the last counts), the ``# /// script``
+   block of a script (PEP 723);
+3. the project's files, from the input's folder up to the root, the nearest folder first. In one
+   folder a lock file beats an exact version and that beats a range;
+4. the active environment: what is installed beside qlint or in the activated one. Not with
+   ``--isolated``, and not where nothing asks for it, so that the same files read the same anywhere;
+5. the newest release that qlint knows.
+
+A range means the version of the active environment where it allows that, else the newest that it
+allows of those that qlint knows.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 LIBRARIES = ("transformers", "trl", "peft", "bitsandbytes", "unsloth", "accelerate")
 MAX_BYTES = 200_000
@@ -29,24 +43,39 @@ class Pin:
     locked: bool = False
 
 
-def project_versions(path: str, root: str) -> dict[str, tuple[str, str]]:
+def project_versions(
+    path: str, root: str, installed: Mapping[str, tuple[str, str]] | None = None
+) -> dict[str, tuple[str, str]]:
     """Versions for a script: ``{library: (version, "requirements.txt:3")}``.
 
-    Libraries about which the project says nothing are left out.
+    ``installed`` are those of the active environment, with where that is. Libraries about which
+    nothing is said are left out.
     """
     found: dict[str, tuple[str, str]] = {}
+    active = installed or {}
     for pins in _nearest_first(path, root):
-        for pin in sorted(pins, key=lambda pin: not pin.locked):
+        for pin in sorted(pins, key=_looseness):
             if pin.library in found:
                 continue
-            version = _newest(pin.library, pin.specifier)
+            here = active.get(pin.library)
+            if here is not None and admits(pin.specifier, here[0]):
+                found[pin.library] = here
+                continue
+            version = version_of(pin.library, pin.specifier)
             if version is not None:
                 place = os.path.relpath(pin.path, os.path.abspath(root))
                 shown = pin.path if place.startswith("..") else place
                 found[pin.library] = (version, f"{shown}:{pin.line}")
         if len(found) == len(LIBRARIES):
             break
-    return found
+    return {**active, **found}
+
+
+def _looseness(pin: Pin) -> int:
+    """0 for a lock file, 1 for an exact version, 2 for a range."""
+    if pin.locked:
+        return 0
+    return 1 if pin.specifier.startswith("==") and "*" not in pin.specifier else 2
 
 
 def _nearest_first(path: str, root: str) -> Iterator[tuple[Pin, ...]]:
@@ -102,7 +131,7 @@ def _script_pins(path: str, stamp: int) -> tuple[Pin, ...]:
     data = read_small(path)
     if data is None or b"# /// script" not in data:
         return ()
-    from qlint.readers.version_files import script_block
+    from qlint.readers.version_files.requirements import script_block
 
     return tuple(script_block(data, path))
 
@@ -130,23 +159,18 @@ def mentions_library(data: bytes) -> bool:
     return b"-r" in data or b"-c" in data or b"--requirement" in data
 
 
-def _newest(library: str, specifier: str) -> str | None:
+def version_of(library: str, specifier: str) -> str | None:
     """The version that a specifier stands for; None where it says nothing."""
-    specifier = specifier.strip()
-    if not specifier or specifier == "*":
+    allowed = _specifiers(specifier)
+    if allowed is None:
         return None
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    exact = _exact(allowed)
+    if exact is not None:
+        return exact
     from packaging.version import InvalidVersion, Version
 
     from qlint.knowledge import libraries
 
-    try:
-        allowed = SpecifierSet(specifier)
-    except InvalidSpecifier:
-        return None
-    for single in allowed:
-        if single.operator in ("==", "===") and "*" not in single.version:
-            return single.version
     texts = set(libraries.known_versions(library)) if library in libraries.libraries() else set()
     # qlint knows the last patch of each minor release; a bound may name another one.
     texts |= {single.version for single in allowed if single.operator in (">=", "<=", "~=")}
@@ -159,3 +183,28 @@ def _newest(library: str, specifier: str) -> str | None:
         if allowed.contains(version, prereleases=True):
             fitting.append((version, text))
     return max(fitting)[1] if fitting else None
+
+
+def admits(specifier: str, version: str) -> bool:
+    """Whether a specifier allows a version, so that an installation would leave it alone."""
+    allowed = _specifiers(specifier)
+    return allowed is not None and allowed.contains(version, prereleases=True)
+
+
+def _specifiers(text: str) -> SpecifierSet | None:
+    text = text.strip()
+    if not text or text == "*":
+        return None
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        return SpecifierSet(text)
+    except InvalidSpecifier:
+        return None
+
+
+def _exact(allowed: SpecifierSet) -> str | None:
+    for single in allowed:
+        if single.operator in ("==", "===") and "*" not in single.version:
+            return single.version
+    return None

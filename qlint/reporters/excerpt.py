@@ -15,10 +15,12 @@ MAXIMUM_COLUMNS = 200
 
 def excerpt(location: Location, sources: Sources) -> Iterator[Line]:
     """Yield the line a finding starts on, marked; nothing where it cannot be shown."""
-    number = location.physical_line or location.line
-    source = sources.line(location.path, number)
-    # A cell's line stands in the file with quotes and escapes: its columns would be wrong.
-    if source is None or location.cell is not None or len(source) > MAXIMUM_COLUMNS:
+    number = location.line
+    if location.cell is not None:
+        source = sources.cell_line(location.path, location.cell, number)
+    else:
+        source = sources.line(location.path, number)
+    if source is None or len(source) > MAXIMUM_COLUMNS:
         return
     gutter = " " * len(str(number))
     yield plain(f"{gutter} |", "dim")

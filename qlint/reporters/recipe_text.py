@@ -33,21 +33,25 @@ def _recipe(recipe: Recipe) -> Iterator[Line]:
         (f": {recipe.kind} run with {recipe.framework}", "bold"),
     ]
     shown = {name: recipe[name] for name in FIELD_NAMES if recipe[name].state is not State.ABSENT}
-    yield from _table(shown, "  ")
+    home = recipe.source.path
+    yield from _table(shown, "  ", home)
     absent = [name for name in FIELD_NAMES if name not in shown]
     if absent:
         yield from paragraph("absent", ", ".join(absent), 2)
     for variant in recipe.variants:
         yield plain(f"  variant if {variant.condition}:", "bold")
-        yield from _table(variant.fields, "    ")
+        yield from _table(variant.fields, "    ", home)
     for assumption in recipe.assumptions:
         yield plain(f"  assumes: {assumption}", "dim")
     for library, version in recipe.versions.items():
-        yield plain(f"  {library} {version['version']} ({version['source']})", "dim")
+        yield plain(f"  version: {library} {version['version']} ({version['source']})", "dim")
 
 
-def _table(fields: Mapping[str, Field], margin: str) -> Iterator[Line]:
-    """Yield one row a field: name, value, state, and where the value was decided."""
+def _table(fields: Mapping[str, Field], margin: str, home: str) -> Iterator[Line]:
+    """Yield one row a field: name, value, state, and where the value was decided.
+
+    Places in ``home``, the run's own file, are written without its path.
+    """
     values = {name: field_value(field) for name, field in fields.items()}
     name_width = max((len(name) for name in fields), default=0)
     value_width = min(_MAXIMUM_VALUE, max((len(value) for value in values.values()), default=0))
@@ -58,5 +62,5 @@ def _table(fields: Mapping[str, Field], margin: str) -> Iterator[Line]:
             (f"{margin}{name:<{name_width}}  ", "bold"),
             (f"{values[name]:<{value_width}}  ", ""),
             (f"{field.state.value:<7}  ", "warning" if field.state is State.UNKNOWN else "dim"),
-            ("".join(map(station, decisive)), ""),
+            ("".join(station(origin, home) for origin in decisive), ""),
         ]

@@ -10,12 +10,16 @@ if TYPE_CHECKING:
 
 
 def place(spot: Location | Source | Origin) -> str:
-    """Write ``path:line:column``, with the cell in a notebook; empty where there is no path."""
+    """Write ``path:line:column``, in a notebook ``path: cell 3, line 5, column 1``.
+
+    Empty where there is no path.
+    """
     if spot.path is None:
         return ""
-    parts = [spot.path]
     if spot.cell is not None:
-        parts.append(f"cell {spot.cell}")
+        column = f", column {spot.column}" if spot.column is not None else ""
+        return f"{spot.path}: cell {spot.cell}, line {spot.line}{column}"
+    parts = [spot.path]
     if spot.line is not None:
         parts.append(str(spot.line))
         if spot.column is not None:
@@ -38,9 +42,15 @@ def field_value(field: Field) -> str:
     )
 
 
-def station(origin: Origin) -> str:
-    """Write one station: what happened to the value there, and where that is."""
+def station(origin: Origin, home: str | None = None) -> str:
+    """Write one station: what happened to the value there, and where that is.
+
+    In the file ``home``, which stands above, only the line is written.
+    """
     where = place(origin)
+    if home is not None and origin.path == home and origin.line is not None:
+        cell = f"cell {origin.cell}, " if origin.cell is not None else ""
+        where = f"{cell}line {origin.line}"
     if origin.via and where:
         return f"{origin.via} at {where}"
     return origin.via or f"written at {where}"

@@ -18,16 +18,27 @@ SECTIONS: tuple[str, ...] = (
 )
 """The headings of every page, in this order and no others."""
 
+_NAMES = {"python": "train.py", "yaml": "config.yaml", "json": "config.json"}
+"""The languages of blocks that are inputs, with the name under which each is read."""
+
 _HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _OPTION = re.compile(r"`(\w+)`\s+\(default ([^)]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """A script that the rule reports, and the message it reports it with."""
+class Sample:
+    """An input on a page: a script or a configuration, by the name that its form would have."""
 
-    script: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An input that the rule reports, and the message it reports it with."""
+
+    sample: Sample
     message: str
 
 
@@ -49,19 +60,24 @@ class Page:
 
     @property
     def examples(self) -> tuple[Example, ...]:
-        """Scripts under Example, each with the text block that follows it."""
+        """Inputs under Example, each with the text block that follows it."""
         blocks = _BLOCK.findall(self.section("Example"))
         return tuple(
-            Example(script, " ".join(following[1].split()) if following[0] == "text" else "")
-            for (language, script), following in zip(blocks, [*blocks[1:], ("", "")], strict=True)
-            if language == "python"
+            Example(
+                Sample(_NAMES[language], text),
+                " ".join(following[1].split()) if following[0] == "text" else "",
+            )
+            for (language, text), following in zip(blocks, [*blocks[1:], ("", "")], strict=True)
+            if language in _NAMES
         )
 
     @property
-    def remedies(self) -> tuple[str, ...]:
-        """Scripts under Use instead."""
+    def remedies(self) -> tuple[Sample, ...]:
+        """Inputs under Use instead."""
         blocks = _BLOCK.findall(self.section("Use instead"))
-        return tuple(script for language, script in blocks if language == "python")
+        return tuple(
+            Sample(_NAMES[language], text) for language, text in blocks if language in _NAMES
+        )
 
     @property
     def documented_options(self) -> dict[str, str]:

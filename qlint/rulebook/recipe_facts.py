@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
+from qlint.knowledge.frameworks import framework_named
 from qlint.knowledge.models import Model, billions_in_name, find_model
 from qlint.memory.adapters import AdapterMemory, adapter_memory
+from qlint.memory.from_recipe import from_recipe
+from qlint.memory.job import Prediction
 from qlint.memory.optimizer import OptimizerKind, optimizer_kind
+from qlint.memory.predict import predict
 from qlint.recipe import Recipe, State
 from qlint.rulebook.rule import Context
+
+_LONGEST_NUMBER = 64
 
 _FOUR_BIT_NAME = re.compile(r"4-?bit|int4|awq|w4a16", re.IGNORECASE)
 
@@ -40,11 +47,34 @@ def trains_adapters(recipe: Recipe) -> bool:
 
 
 def number_of(recipe: Recipe, field: str) -> float | None:
-    """The value in force as a number; a number that the loader reads as text is not one."""
+    """The value in force as a number.
+
+    One that the loader reads as text counts where the framework turns it back into a number.
+    """
     value = recipe.value(field)
+    if isinstance(value, str):
+        return _number_in(value) if _converts_text(recipe) else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return value
+
+
+def _converts_text(recipe: Recipe) -> bool:
+    """True for a configuration whose framework makes numbers of texts; a script's own code may
+    do anything."""
+    if recipe.kind in ("python", "notebook"):
+        return False
+    owner = framework_named(recipe.framework)
+    fact = owner.facts.get("number_as_text") if owner is not None else None
+    return fact is not None and fact.value == "number"
+
+
+def _number_in(text: str) -> float | None:
+    try:
+        number = float(text[:_LONGEST_NUMBER])
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def rank_of(recipe: Recipe) -> int | None:
@@ -90,6 +120,15 @@ def adapter_memory_of(
     if model is None or targets is None:
         return None
     return adapter_memory(model, rank, targets, optimizer, recipe.value("use_dora") is True)
+
+
+def prediction_of(recipe: Recipe, context: Context) -> Prediction | None:
+    """The predicted memory of this run, or None where a figure that it hangs on is not known."""
+    needed = ("per_device_train_batch_size", "max_seq_length", "target_modules")
+    if any(not recipe[name].known for name in needed):
+        return None
+    job = from_recipe(recipe, model_of(recipe, context)).job
+    return None if job is None else predict(job)
 
 
 def _model_name(recipe: Recipe) -> str | None:

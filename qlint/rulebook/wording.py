@@ -28,7 +28,7 @@ def described(field: Field, text: str) -> str:
     """``text`` and where it was decided: ``2e-4 (train.py:31, default of --learning_rate)``."""
     place = deciding_origin(field)
     via = next((origin.via for origin in field.origin if origin.via), None)
-    parts = [part for part in (_position(place), via) if part]
+    parts = [part for part in (position(place), via) if part]
     if not parts and field.state is State.DEFAULT:
         parts = ["the library's default"]
     return f"{text} ({', '.join(parts)})" if parts else text
@@ -39,12 +39,13 @@ def deciding_origin(field: Field) -> Origin | None:
     return next((origin for origin in field.origin if origin.path is not None), None)
 
 
-def _position(origin: Origin | None) -> str | None:
+def position(origin: Origin | None) -> str | None:
+    """File and line of an origin as people say it: ``train.py:31``; None where it has none."""
     if origin is None or origin.path is None:
         return None
     name = PurePath(origin.path).name
     if origin.line is None:
         return name
     if origin.cell is not None:
-        return f"{name}, cell {origin.cell}, line {origin.line}"
+        return f"{name}: cell {origin.cell}, line {origin.line}"
     return f"{name}:{origin.line}"

@@ -9,7 +9,7 @@ from qlint.knowledge.models import Model, all_models, billions_in_name, find_mod
 
 @pytest.mark.parametrize("model", all_models(), ids=lambda model: model.id)
 def test_the_count_is_the_published_one(model: Model) -> None:
-    assert model.parameters == model.published_parameters
+    assert model.parameters + model.other_parameters == model.published_parameters
     assert model.source.startswith("https://")
     assert 0 < model.quantised_parameters < model.parameters
 
@@ -38,7 +38,9 @@ def test_names_are_unique_and_find_their_model() -> None:
         ("microsoft/Phi-3-mini-4k-instruct", "microsoft/Phi-3-mini-4k-instruct"),
         # The mirror splits the fused layers.
         ("unsloth/Phi-3-mini-4k-instruct", None),
-        ("codellama/CodeLlama-7b-hf", None),
+        ("codellama/CodeLlama-7b-hf", "codellama/CodeLlama-7b-hf"),
+        ("unsloth/DeepSeek-R1-Distill-Llama-8B-bnb-4bit", "meta-llama/Meta-Llama-3-8B"),
+        ("unsloth/gpt-oss-20b", "openai/gpt-oss-20b"),
         ("someone/Llama-2-7b-longer-vocabulary", None),
         ("mistralai/Mistral-7B", None),
         ("llama", None),

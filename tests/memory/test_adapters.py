@@ -9,7 +9,6 @@ from qlint.memory.adapters import adapter_memory, adapter_parameters
 from qlint.memory.optimizer import optimizer_kind
 from qlint.memory.quantisation import bits_per_parameter, double_quant_saving
 from qlint.memory.targets import adapted_linears, safe_pattern
-from qlint.memory.uncheckpointed import peak_bytes
 
 QKV = ["q_proj", "k_proj", "v_proj"]
 
@@ -118,22 +117,3 @@ def test_bits_of_a_quantised_weight() -> None:
     share = 1 - bits_per_parameter(True) / bits_per_parameter(False)
     assert share == pytest.approx(0.083, abs=5e-4)
     assert double_quant_saving(model().quantised_parameters) == pytest.approx(0.302e9, rel=5e-3)
-
-
-@pytest.mark.parametrize(
-    ("rank", "targets", "tokens", "prepared", "simulated_gibibytes"),
-    [
-        (8, QKV, 1024, True, 13.98),
-        (64, "all-linear", 2048, True, 34.1),
-        (8, QKV, 1024, False, 10.27),
-    ],
-)
-def test_the_peak_without_checkpointing_agrees_with_the_simulation(
-    rank: int, targets: str | list[str], tokens: int, prepared: bool, simulated_gibibytes: float
-) -> None:
-    adapters = adapter_memory(model(), rank, targets, optimizer_kind("adamw_torch"))
-    adapted = adapted_linears(model(), targets)
-    assert adapters is not None
-    assert adapted is not None
-    peak = peak_bytes(model(), tokens, adapters, adapted, bits_per_parameter(True), prepared)
-    assert peak / 2**30 == pytest.approx(simulated_gibibytes, rel=0.03)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from qlint.findings import Finding
-from qlint.rulebook.page import SECTIONS, read_page
+from qlint.rulebook.page import SECTIONS, Sample, read_page
 from qlint.rulebook.registry import all_rules
 from qlint.rulebook.rule import Rule
 from qlint.rulebook.wording import scientific
@@ -32,17 +32,17 @@ EXAMPLES = [
     for number, example in enumerate(read_page(rule.page).examples, start=1)
 ]
 REMEDIES = [
-    pytest.param(rule, script, id=f"{rule.code}-{number}")
+    pytest.param(rule, remedy, id=f"{rule.code}-{number}")
     for rule in RULES
     if rule.scope != "linter"
-    for number, script in enumerate(read_page(rule.page).remedies, start=1)
+    for number, remedy in enumerate(read_page(rule.page).remedies, start=1)
 ]
 
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 
 
-def findings_in(rule: Rule, script: str) -> Iterator[Finding]:
-    reading = read("train.py", script.encode(), Request())
+def findings_in(rule: Rule, sample: Sample) -> Iterator[Finding]:
+    reading = read(sample.name, sample.text.encode(), Request())
     subjects = reading.recipes if rule.scope == "recipe" else [reading]
     for subject in subjects:
         yield from rule.check(subject, rule.context())
@@ -101,19 +101,20 @@ def test_there_is_a_script_to_avoid_and_one_to_use(rule: Rule) -> None:
     assert page.examples
     assert page.remedies
     if rule.scope == "recipe":
-        for script in (*(example.script for example in page.examples), *page.remedies):
-            compile(script, rule.page.name, "exec")
-            assert "trainer.train()" in script
+        for sample in (*(example.sample for example in page.examples), *page.remedies):
+            assert sample.name == "train.py"
+            compile(sample.text, rule.page.name, "exec")
+            assert "trainer.train()" in sample.text
 
 
 @needs_reader
 @pytest.mark.parametrize(("rule", "example"), EXAMPLES)
 def test_an_example_is_reported_with_the_message_on_the_page(rule: Rule, example: Any) -> None:
-    messages = [without_origins(found.message) for found in findings_in(rule, example.script)]
+    messages = [without_origins(found.message) for found in findings_in(rule, example.sample)]
     assert messages == [without_origins(example.message)]
 
 
 @needs_reader
-@pytest.mark.parametrize(("rule", "script"), REMEDIES)
-def test_a_remedy_is_silent(rule: Rule, script: str) -> None:
-    assert list(findings_in(rule, script)) == []
+@pytest.mark.parametrize(("rule", "remedy"), REMEDIES)
+def test_a_remedy_is_silent(rule: Rule, remedy: Sample) -> None:
+    assert list(findings_in(rule, remedy)) == []

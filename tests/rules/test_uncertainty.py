@@ -93,7 +93,7 @@ def test_the_chain_of_a_value_is_one_phrase() -> None:
 def test_a_notebook_keeps_cell_and_physical_line() -> None:
     rate = Field(State.SET, 2e-4, (Origin("a.ipynb", 2, 1, cell=3, physical_line=57),))
     (finding,) = findings("QL101", recipe(learning_rate=rate))
-    assert "a.ipynb, cell 3, line 2" in finding.message
+    assert "a.ipynb: cell 3, line 2" in finding.message
     assert finding.location.physical_line == 57
 
 

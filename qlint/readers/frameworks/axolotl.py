@@ -170,6 +170,8 @@ def _adapter(sheet: Sheet) -> None:
     adapter = sheet.written("adapter")
     if adapter is None:
         common.no_adapter(sheet)
+        keys = ("lora_r", "lora_alpha", "lora_target_modules", "lora_target_linear")
+        common.forgotten_adapter(sheet, keys, "adapter", "adapter: lora")
         return
     if adapter.state is State.UNKNOWN:
         for name in common.ADAPTER_FIELDS:

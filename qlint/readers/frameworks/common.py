@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from qlint.knowledge import libraries
 from qlint.readers.dtypes import dtype_name
 from qlint.readers.frameworks.sheet import Sheet
 from qlint.readers.quantised_names import quantised_by_name
@@ -72,8 +75,8 @@ def not_quantised(sheet: Sheet, four: Field | None = None, eight: Field | None =
 def eight_bit(sheet: Sheet, switch: Field, four: Field | None = None) -> None:
     """A base that bitsandbytes loads in 8 bits."""
     fields = sheet.fields
-    fields["quant_method"] = Field(State.SET, "bitsandbytes", switch.origin)
-    fields["load_in_8bit"] = Field(State.SET, True, switch.origin)
+    fields["quant_method"] = Field(switch.state, "bitsandbytes", switch.origin)
+    fields["load_in_8bit"] = Field(switch.state, True, switch.origin)
     fields["load_in_4bit"] = four or sheet.by_default(False, "8-bit is configured")
     sheet.absent(*DETAILS)
 
@@ -81,8 +84,8 @@ def eight_bit(sheet: Sheet, switch: Field, four: Field | None = None) -> None:
 def four_bit(sheet: Sheet, switch: Field, eight: Field | None = None) -> None:
     """A base that bitsandbytes loads in 4 bits; the details are the framework's own affair."""
     fields = sheet.fields
-    fields["quant_method"] = Field(State.SET, "bitsandbytes", switch.origin)
-    fields["load_in_4bit"] = Field(State.SET, True, switch.origin)
+    fields["quant_method"] = Field(switch.state, "bitsandbytes", switch.origin)
+    fields["load_in_4bit"] = Field(switch.state, True, switch.origin)
     fields["load_in_8bit"] = eight or sheet.by_default(False, "4-bit is configured")
 
 
@@ -127,9 +130,30 @@ def warmup(sheet: Sheet, steps: str | None, ratio: str | None, default: Field | 
     return Field(State.SET, value, tuple(station for part in given for station in part.origin))
 
 
+def default_of_class(sheet: Sheet, name: str, parameter: str) -> Field | None:
+    """The default of a parameter of a library's class, by its dotted name: an optimizer's."""
+    library, _, rest = name.partition(".")
+    if library not in libraries.libraries():
+        return None
+    found = libraries.parameters(library, rest, sheet.versions).get(parameter)
+    if found is None or found.required:
+        return None
+    return sheet.by_default(found.value, f"default of {name} in {library} {found.version}")
+
+
 def no_adapter(sheet: Sheet) -> None:
     """Full fine-tuning: nothing about adapters has a meaning."""
     sheet.absent(*ADAPTER_FIELDS)
+
+
+def forgotten_adapter(sheet: Sheet, keys: Iterable[str], switch: str, turned_on: str) -> None:
+    """Note the keys of an adapter where what turns it on is not written at all."""
+    written = [key for key in keys if sheet.node(key) is not None]
+    if sheet.root.at(switch) is None and switch not in sheet.root and written:
+        names = " and ".join([", ".join(written[:-1]), written[-1]] if written[1:] else written)
+        verb = "have" if written[1:] else "has"
+        message = f"{names} {verb} no effect without {turned_on}"
+        sheet.note_ignored_key(written[0], message, turned_on)
 
 
 def checkpointing_off(sheet: Sheet) -> bool:

@@ -11,7 +11,7 @@ from qlint import readers
 from qlint.readers.commands import Argument
 from qlint.readers.notebook.effects import Started
 from qlint.readers.notebook.launches import Launch, find_launches
-from qlint.readers.notebook.relocation import move_dead, move_problem, move_recipe
+from qlint.readers.notebook.relocation import move_dead, move_note, move_problem, move_recipe
 from qlint.readers.places import LineMap
 from qlint.readers.python.project import Project, without_home
 from qlint.readers.request import Request
@@ -109,7 +109,8 @@ def _read(
     for recipe in reading.recipes:
         followed.recipes.append(_as_run_of(recipe, launch, started, shown, maps, versions))
     dead = tuple(move_dead(one, maps) for one in reading.dead)
-    followed.readings.append(Reading(reading.path, dead=dead))
+    notes = tuple(move_note(one, maps) for one in reading.notes)
+    followed.readings.append(Reading(reading.path, dead=dead, notes=notes))
     followed.problems += [
         replace(move_problem(problem, maps), fatal=False) for problem in reading.problems
     ]

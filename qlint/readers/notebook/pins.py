@@ -2,36 +2,80 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from qlint.knowledge import libraries
 from qlint.readers.notebook.commands import Action, Command
-from qlint.readers.notebook.line_magics import words
-
-_INSTALL = re.compile(r"\b(?:pip3?|uv|conda|mamba)\b.{0,80}?\binstall\b")
-_PINNED = re.compile(r"(?P<name>[A-Za-z][\w.-]*)(?:\[[\w, -]*\])?={2,3}(?P<version>\d+(?:\.\d+)*)")
-_TAGGED = re.compile(
-    r"(?:[\w.-]+[ ]*@[ ]*)?git\+https?://\S+/(?P<name>[\w.-]+?)(?:\.git)?@v?(?P<version>\d+(?:\.\d+)+)$"
-)
-_CONDA = re.compile(r"(?P<name>[A-Za-z][\w.-]*)=(?P<version>\d+(?:\.\d+)*)$")
+from qlint.readers.version_files.installing import installed
+from qlint.readers.version_files.requirements import requirements
+from qlint.readers.versions import Pin, admits, read_small, version_of
 
 
-def pinned_versions(commands: Sequence[Command]) -> dict[str, tuple[str, str]]:
-    """``{library: (version, where it was read)}``; the last installation of a library counts."""
-    known = libraries.libraries()
-    found: dict[str, tuple[str, str]] = {}
+class Installations:
+    """What the cells of a notebook install, in their order; the last of a library counts."""
+
+    def __init__(self, folder: str, root: str) -> None:
+        self.folder: str | None = folder
+        """Where the notebook is; None once it has gone where nothing is known of."""
+        self.root = os.path.abspath(root)
+        self.written: dict[str, str] = {}
+        """Files that cells write, by absolute path."""
+        self.found: dict[str, tuple[str, str]] = {}
+
+    def take(self, command: Command) -> None:
+        """Follow one command."""
+        if command.action is Action.FOLDER:
+            self._go(command.text)
+        elif command.action in (Action.WRITE, Action.APPEND) and self.folder is not None:
+            place = os.path.join(os.path.abspath(self.folder), command.text.strip())
+            before = self.written.get(place, "") if command.action is Action.APPEND else ""
+            self.written[place] = before + "\n".join(command.body) + "\n"
+        elif command.action is Action.SHELL:
+            where = f"cell {command.cell.number}, line {command.line}"
+            for one in installed(_as_said(command.text), "", command.line):
+                if isinstance(one, str):
+                    for pin in self._file(one):
+                        name = os.path.basename(pin.path)
+                        self._put(pin, f"{name}:{pin.line}, installed in {where}")
+                else:
+                    self._put(one, f"installed in {where}")
+
+    def _put(self, pin: Pin, where: str) -> None:
+        held = self.found.get(pin.library)
+        if held is not None and admits(pin.specifier, held[0]):
+            return  # pip leaves alone what fits.
+        version = version_of(pin.library, pin.specifier)
+        if version is not None:
+            self.found[pin.library] = (version, where)
+
+    def _go(self, text: str) -> None:
+        folder = os.path.join(self.folder or "", text.strip().strip("\"'"))
+        known = self.folder is not None and os.path.isdir(folder)
+        self.folder = folder if known else None
+
+    def _file(self, name: str) -> Iterator[Pin]:
+        if self.folder is None or not name:
+            return
+        place = os.path.normpath(os.path.join(os.path.abspath(self.folder), name))
+        if place in self.written:
+            yield from requirements(self.written[place].encode("utf-8", "replace"), place)
+        elif place.startswith(self.root.rstrip(os.sep) + os.sep):
+            data = read_small(place)
+            if data is not None:
+                yield from requirements(data, place)
+
+
+def _as_said(text: str) -> str:
+    """Lines joined at their backslashes are one command."""
+    return re.sub(r"\\\n", " ", text)
+
+
+def pinned_versions(
+    commands: Sequence[Command], folder: str, root: str
+) -> dict[str, tuple[str, str]]:
+    """``{library: (version, where it was read)}`` of the cells of a notebook in ``folder``."""
+    installations = Installations(folder, root)
     for command in commands:
-        if command.action is not Action.SHELL or not _INSTALL.search(command.text):
-            continue
-        conda = "conda" in command.text or "mamba" in command.text
-        for word in words(command.text):
-            pin = _PINNED.match(word) or _TAGGED.match(word) or (conda and _CONDA.match(word))
-            if not pin:
-                continue
-            name = pin["name"].lower().replace("_", "-")
-            name = name if name in known else name.replace("-", "_")
-            if name in known:
-                where = f"installed in cell {command.cell.number}, line {command.line}"
-                found[name] = (pin["version"], where)
-    return found
+        installations.take(command)
+    return installations.found

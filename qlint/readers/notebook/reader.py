@@ -17,6 +17,7 @@ from qlint.readers.notebook.pins import pinned_versions
 from qlint.readers.notebook.relocation import (
     identified,
     move_dead,
+    move_note,
     move_problem,
     move_recipe,
 )
@@ -90,7 +91,8 @@ class _NotebookReading:
         self.folder = self.project.folder
         around = request.versions_for(path)
         asked = {name: around[name] for name in request.target_versions if name in around}
-        self.versions = {**around, **pinned_versions(source.commands), **asked}
+        own = pinned_versions(source.commands, self.folder, request.root)
+        self.versions = {**around, **own, **asked}
 
     def evaluate(self, flips: Mapping[str, bool], uncalled: bool = False) -> Outcome:
         """Run the cells in order, each evaluation with a fresh disk and folder."""
@@ -100,7 +102,7 @@ class _NotebookReading:
             project.parsed.pop(path, None)
         project.written = dict(self.request.written)
         versions = {name: version for name, (version, _) in self.versions.items()}
-        return evaluate_script(self.source, project, self.request.argv, versions, flips, uncalled)
+        return evaluate_script(self.source, project, self.request, versions, flips, uncalled)
 
     def read(self, problems: Sequence[Problem]) -> Reading:
         """All runs: those of the cells, and those of the scripts that the cells start."""
@@ -120,12 +122,14 @@ class _NotebookReading:
         recipes.sort(key=self._order)
         dead = [move_dead(one, maps) for one in outcome.dead]
         dead += [found for one in followed for reading in one.readings for found in reading.dead]
+        notes = [move_note(one, maps) for one in outcome.notes]
+        notes += [found for one in followed for reading in one.readings for found in reading.notes]
         all_problems = (
             *problems,
             *(move_problem(one, maps) for one in stopped(self.shown, outcome)),
             *(problem for one in followed for problem in one.problems),
         )
-        return Reading(self.shown, identified(recipes), tuple(dead), all_problems)
+        return Reading(self.shown, identified(recipes), tuple(dead), all_problems, tuple(notes))
 
     def _follow(self, outcome: Outcome) -> list[Followed]:
         """What the scripts hold that the cells start."""

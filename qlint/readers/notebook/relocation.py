@@ -10,6 +10,7 @@ from qlint.recipe import (
     Alternative,
     DeadConfiguration,
     Field,
+    Note,
     Origin,
     Problem,
     Recipe,
@@ -77,6 +78,7 @@ def move_recipe(recipe: Recipe, maps: Maps, source: Source | None = None) -> Rec
         recipe,
         source=source or move_source(recipe.source, maps),
         fields={name: move_field(field, maps) for name, field in recipe.fields.items()},
+        names={name: move_field(field, maps) for name, field in recipe.names.items()},
         variants=tuple(
             Variant(
                 variant.condition,
@@ -90,6 +92,12 @@ def move_recipe(recipe: Recipe, maps: Maps, source: Source | None = None) -> Rec
 def move_dead(dead: DeadConfiguration, maps: Maps) -> DeadConfiguration:
     """A configuration that reaches no run."""
     return replace(dead, origin=move_origin(dead.origin, maps))
+
+
+def move_note(note: Note, maps: Maps) -> Note:
+    """Something odd that a reader saw."""
+    other = note.other and move_origin(note.other, maps)
+    return replace(note, origin=move_origin(note.origin, maps), other=other)
 
 
 def move_problem(problem: Problem, maps: Maps) -> Problem:

@@ -28,7 +28,7 @@ def lint(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 def test_a_place_names_the_cell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "nb.ipynb:cell 3:2:45: QL106" in lint(tmp_path, monkeypatch, capsys, "")
+    assert "nb.ipynb: cell 3, line 2, column 45: QL106" in lint(tmp_path, monkeypatch, capsys, "")
 
 
 def test_a_comment_silences_its_line_of_its_cell(

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from qlint.readers.python.arguments import Arguments
-from qlint.readers.python.libraries.model_objects import is_model, module_or_unseen, unseen_model
+from qlint.readers.python.libraries.model_objects import (
+    find_model,
+    is_model,
+    module_or_unseen,
+    unseen_model,
+)
 from qlint.readers.python.libraries.objects import construct
 from qlint.readers.python.libraries.registry import Call, function, method
 from qlint.readers.python.machine import Machine, trace, unknown
@@ -29,6 +34,10 @@ def apply_adapter(machine: Machine, model: Value, adapter: Value, call: Call) ->
         if not isinstance(option.value, Ref):
             continue
         slots = option.value.target.slots
+        held = find_model(option.value)
+        if held is not None and held is not option.value.target:
+            # PEFT puts it on the modules of a module of the program: on those of the model in it.
+            machine.journal.write(held.slots, "adapter", adapter)
         if any(_over_modules(state.iterable) for state in machine.loops):
             with machine.journal.detached():
                 machine.journal.write(slots, "adapter", adapter)
@@ -54,7 +63,22 @@ def get_peft_model(machine: Machine, call: Call) -> Value:
     if model is None or not any(is_model(option.value) for option in alternatives(model)):
         model = module_or_unseen(machine, call, model)
     apply_adapter(machine, model, adapter, call)
+    if second == "peft_config":
+        _wrap(machine, model)
     return model
+
+
+def _wrap(machine: Machine, model: Value) -> None:
+    """The model is a PeftModel from here on."""
+    if isinstance(model, Ref) and isinstance(model.target, Instance):
+        machine.journal.write(model.target.meta, "wrapped", Const(True))
+
+
+def is_wrapped(model: Value) -> bool:
+    """Whether a model is a PeftModel in every case."""
+    if not isinstance(model, Ref) or not isinstance(model.target, Instance):
+        return False
+    return "wrapped" in model.target.meta.data
 
 
 @function(
@@ -86,6 +110,7 @@ def peft_from_pretrained(machine: Machine, call: Call) -> Value:
     if model is None or not any(is_model(option.value) for option in alternatives(model)):
         model = unseen_model(machine, call, model)
     load_adapter(machine, model, call, bound.get("is_trainable"))
+    _wrap(machine, model)
     return model
 
 

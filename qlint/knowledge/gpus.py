@@ -1,0 +1,98 @@
+"""Graphics cards: what a process can use of their memory, how fast it is, and whether they know
+bfloat16.
+
+The rows stand in ``data/gpus.json``. A card never offers all the memory that it is sold with: the
+driver and error correction keep some. What is left is what PyTorch calls the total capacity in its
+out-of-memory messages; the CUDA context comes out of it too, and is counted with the run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from qlint.errors import UsageError
+from qlint.near_names import did_you_mean
+
+_DATA = Path(__file__).parent / "data" / "gpus.json"
+_MEBIBYTE = 2**20
+_SHARE_OF_NOMINAL = 0.985
+"""Of a card that is known by its size alone, as of an RTX 3090 or 4090: 23.6 of 24 GiB."""
+_LARGEST_GIBIBYTES = 4096
+_MOST_CARDS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One graphics card. ``bandwidth`` is in bytes a second, None where only the size is known."""
+
+    name: str
+    usable_bytes: int
+    bandwidth: int | None = None
+    bfloat16: bool = True
+
+
+def find_card(text: str) -> Card | None:
+    """A card by its name (``rtx4090``, ``A100-80GB``) or size (``24GB``), None if unknown."""
+    plain = _plain(text)
+    known = _by_name().get(plain)
+    if known is not None:
+        return known
+    size = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)\s?(?:gib|gb|g)", text.strip().casefold())
+    gibibytes = float(size[1]) if size else 0.0
+    if not 0 < gibibytes <= _LARGEST_GIBIBYTES:
+        return None
+    return Card(text.strip(), int(gibibytes * _SHARE_OF_NOMINAL * 2**30))
+
+
+def parse_cards(text: str) -> tuple[int, Card]:
+    """How many cards of which kind ``24GB``, ``rtx4090``, ``2x24GB`` or ``4 x A100-80GB`` means.
+
+    Raises:
+        UsageError: Nobody knows such a card.
+    """
+    several = re.fullmatch(r"\s*(\d{1,5})\s*[x*]\s*(.+)", text, re.IGNORECASE)
+    number, name = (int(several[1]), several[2]) if several else (1, text)
+    card = find_card(name)
+    if card is None or not 0 < number <= _MOST_CARDS:
+        near = did_you_mean(name, [card.name for card in all_cards()])
+        raise UsageError(
+            f"the card {text[:60]!r} is not known{near}; give its memory instead, as 24GB or 2x24GB"
+        )
+    return number, card
+
+
+@lru_cache(maxsize=1)
+def all_cards() -> tuple[Card, ...]:
+    """Every card of the table, in its order."""
+    return tuple(card for _, card in _rows())
+
+
+@lru_cache(maxsize=1)
+def _rows() -> tuple[tuple[tuple[str, ...], Card], ...]:
+    table = json.loads(_DATA.read_text(encoding="utf-8"))
+    return tuple(
+        (
+            (row["name"], *row["names"]),
+            Card(
+                row["name"],
+                row["usable_mebibytes"] * _MEBIBYTE,
+                row["bandwidth_gb_s"] * 10**9,
+                row["bf16"],
+            ),
+        )
+        for row in table["gpus"]
+    )
+
+
+@lru_cache(maxsize=1)
+def _by_name() -> dict[str, Card]:
+    return {_plain(name): card for names, card in _rows() for name in names}
+
+
+def _plain(name: str) -> str:
+    words = re.sub(r"[^a-z0-9.]", "", name.casefold()).removeprefix("nvidia")
+    return words.removeprefix("geforce").removeprefix("tesla")

@@ -1,0 +1,268 @@
+"""A job from a recipe: what was read, and what had to be assumed where a recipe leaves it open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from qlint.knowledge.models import Model, find_model
+from qlint.memory.job import Attention, Distribution, Job, Loss, Precision
+from qlint.memory.targets import adapted_linears
+from qlint.recipe import Json, Recipe
+
+_LENGTH = 1024
+_DTYPES: tuple[Precision, ...] = ("bfloat16", "float16", "float32")
+_ATTENTION: dict[str, Attention] = {
+    "eager": "eager",
+    "sdpa": "sdpa",
+    "flash_attention_2": "flash_attention_2",
+    "flash_attention_3": "flash_attention_2",
+    "flex_attention": "flash_attention_2",
+}
+_DISTRIBUTION = {
+    "ddp": Distribution.DDP,
+    "fsdp": Distribution.FSDP,
+    "deepspeed": Distribution.ZERO2,
+    "zero1": Distribution.ZERO1,
+    "zero2": Distribution.ZERO2,
+    "zero3": Distribution.ZERO3,
+}
+_FOUR_BIT_METHODS = frozenset({"gptq", "awq", "hqq", "torchao", "aqlm", "eetq"})
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """A value that the recipe does not decide: which was taken, and why that one."""
+
+    field: str
+    value: Json
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobReading:
+    """A job, or the obstacles why there is none; and what was assumed on the way."""
+
+    job: Job | None
+    assumptions: tuple[Assumption, ...] = ()
+    obstacles: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Answers:
+    """Values of a recipe's fields, with a note of every one that had to be made up."""
+
+    recipe: Recipe
+    assumptions: list[Assumption] = field(default_factory=list)
+    obstacles: list[str] = field(default_factory=list)
+
+    def assume(self, name: str, value: Any, why: str) -> Any:
+        self.assumptions.append(Assumption(name, value, why))
+        return value
+
+    def flag(self, name: str, otherwise: bool = False) -> bool:
+        value = self.recipe.value(name)
+        if isinstance(value, bool):
+            return value
+        if self.recipe[name].possible or self.recipe[name].state.value == "unknown":
+            return bool(self.assume(name, otherwise, self._reason(name)))
+        return otherwise
+
+    def whole(self, name: str, otherwise: int) -> int:
+        value = self.recipe.value(name)
+        if type(value) is int and value > 0:
+            return value
+        return int(self.assume(name, otherwise, self._reason(name)))
+
+    def number(self, name: str, otherwise: float) -> float:
+        value = self.recipe.value(name)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+            return float(value)
+        return otherwise
+
+    def text(self, name: str) -> str | None:
+        value = self.recipe.value(name)
+        return value if isinstance(value, str) else None
+
+    def _reason(self, name: str) -> str:
+        return self.recipe[name].reason or "the recipe does not say"
+
+
+def from_recipe(recipe: Recipe, model: Model | None = None) -> JobReading:
+    """The job that ``recipe`` describes; ``model`` stands in where its name is not known.
+
+    Obstacles are sentences: a model whose shape is not known, a run without adapters, targets that
+    match nothing.
+    """
+    answers = _Answers(recipe)
+    shape = find_model(answers.text("model_name") or "") or model
+    if shape is None:
+        name = answers.text("model_name")
+        answers.obstacles.append(
+            f"the shape of the model {name!r} is not known"
+            if name
+            else "the model is not known from the recipe"
+        )
+        return JobReading(None, (), tuple(answers.obstacles))
+    rank = recipe.value("lora_r")
+    if type(rank) is not int or rank < 1:
+        answers.obstacles.append("no adapter of a known rank is trained")
+        return JobReading(None, (), tuple(answers.obstacles))
+    targets = _targets(answers, shape)
+    if adapted_linears(shape, targets) is None:
+        answers.obstacles.append(f"target_modules match no linear layer of {shape.id}")
+        return JobReading(None, tuple(answers.assumptions), tuple(answers.obstacles))
+    job = Job(
+        model=shape,
+        lora_r=rank,
+        lora_dropout=min(answers.number("lora_dropout", 0.0), 1.0),
+        target_modules=targets,
+        modules_to_save=_names(recipe.value("modules_to_save")),
+        use_dora=answers.flag("use_dora"),
+        per_device_train_batch_size=answers.whole("per_device_train_batch_size", 1),
+        gradient_accumulation_steps=int(answers.number("gradient_accumulation_steps", 1)) or 1,
+        max_seq_length=_length(answers, shape),
+        optim=_optimizer(answers),
+        max_grad_norm=answers.number("max_grad_norm", 1.0),
+        **_base(answers),
+        **_run(answers),
+    )
+    return JobReading(job, tuple(answers.assumptions))
+
+
+def _base(answers: _Answers) -> dict[str, Any]:
+    """How the frozen base is stored and prepared."""
+    method = answers.text("quant_method")
+    four, eight = answers.flag("load_in_4bit"), answers.flag("load_in_8bit")
+    if method in _FOUR_BIT_METHODS and not (four or eight):
+        four = answers.assume("load_in_4bit", True, f"{method} is counted as NF4, its nearest kin")
+    quantised = four or eight
+    compute = answers.text("compute_dtype")
+    mixed = _mixed_precision(answers)
+    base: Precision = "float16" if mixed == "float16" else "bfloat16"
+    return {
+        "quant_method": "bitsandbytes" if quantised else "none",
+        "load_in_4bit": four,
+        "load_in_8bit": eight and not four,
+        "quant_type": "fp4" if answers.text("quant_type") == "fp4" else "nf4",
+        "double_quant": four and answers.flag("double_quant"),
+        "compute_dtype": compute if compute in _DTYPES else base,
+        "base_dtype": answers.assume("base_dtype", base, "recipes do not hold the load's dtype"),
+        "autocast": mixed,
+        "kbit_prepare": quantised and _prepared(answers),
+        "quantised_experts": quantised and _before(answers.recipe, "transformers", 5, 0),
+    }
+
+
+def _run(answers: _Answers) -> dict[str, Any]:
+    """How the step is run, and by how many processes."""
+    checkpointing = answers.flag("gradient_checkpointing")
+    name = answers.text("attn_implementation")
+    attention = _ATTENTION.get(name or "sdpa")
+    if attention is None:
+        attention = answers.assume("attn_implementation", "sdpa", f"{name!r} is not modelled")
+    packing = answers.flag("packing")
+    batch = answers.recipe.value("per_device_train_batch_size")
+    distributed = _distribution(answers)
+    return {
+        "gradient_checkpointing": checkpointing,
+        "use_reentrant": checkpointing and answers.flag("use_reentrant"),
+        "attn_implementation": attention,
+        "packing": packing,
+        "padding": not packing and isinstance(batch, int) and batch > 1,
+        "loss": _loss(answers),
+        "distributed": distributed,
+        "world_size": 1 if distributed is Distribution.SINGLE else answers.whole("world_size", 2),
+    }
+
+
+def _distribution(answers: _Answers) -> Distribution:
+    name = answers.text("distributed")
+    if name == "deepspeed":
+        answers.assume("distributed", "zero2", "the stage stands in DeepSpeed's configuration")
+    return _DISTRIBUTION.get(name or "none", Distribution.SINGLE)
+
+
+def _mixed_precision(answers: _Answers) -> str | None:
+    for name, dtype in (("bf16", "bfloat16"), ("fp16", "float16")):
+        if answers.recipe.value(name) is True:
+            return dtype
+    if answers.recipe["bf16"].state.value == "unknown":
+        answers.assume("bf16", True, answers.recipe["bf16"].reason or "decided at run time")
+        return "bfloat16"
+    return None
+
+
+def _prepared(answers: _Answers) -> bool:
+    """Whether what is not quantised is in float32.
+
+    TRL prepares a quantised model itself, up to 0.24 with the cast; axolotl does always. Unsloth
+    and LLaMA-Factory do not.
+    """
+    if answers.recipe.value("kbit_prepare") is True:
+        return True
+    if answers.recipe.framework == "axolotl":
+        return bool(answers.assume("kbit_prepare", True, "axolotl prepares quantised models"))
+    trainer = answers.text("trainer") or ""
+    inside_trl = trainer.endswith(("SFTTrainer", "DPOTrainer", "KTOTrainer", "ORPOTrainer"))
+    if inside_trl and _before(answers.recipe, "trl", 0, 25):
+        return bool(answers.assume("kbit_prepare", True, "TRL before 0.25 prepares the model"))
+    return False
+
+
+def _loss(answers: _Answers) -> Loss:
+    if answers.recipe.framework == "unsloth":
+        return Loss.FUSED
+    trainer = answers.text("trainer") or ""
+    if trainer.endswith("SFTTrainer") and not _before(answers.recipe, "trl", 1, 8, True):
+        return Loss.CHUNKED
+    return Loss.FULL
+
+
+def _before(recipe: Recipe, library: str, major: int, minor: int, otherwise: bool = False) -> bool:
+    """True where the version whose defaults were used is older; ``otherwise`` if unknown."""
+    version = recipe.versions.get(library, {}).get("version", "")
+    parts = version.split(".")[:2]
+    if len(parts) < 2 or not all(part.isdigit() for part in parts):
+        return otherwise
+    return (int(parts[0]), int(parts[1])) < (major, minor)
+
+
+def _length(answers: _Answers, model: Model) -> int:
+    value = answers.recipe.value("max_seq_length")
+    if type(value) is int and 0 < value <= 100_000_000:
+        return value
+    longest = model.config.get("max_position_embeddings")
+    length = min(_LENGTH, longest) if type(longest) is int and longest > 0 else _LENGTH
+    why = answers.recipe["max_seq_length"].reason or "the length comes from the data"
+    return int(answers.assume("max_seq_length", length, why))
+
+
+def _optimizer(answers: _Answers) -> str:
+    name = answers.text("optim")
+    if name is not None:
+        return name
+    return str(answers.assume("optim", "adamw_torch", "the recipe does not say"))
+
+
+def _targets(answers: _Answers, model: Model) -> str | tuple[str, ...]:
+    value = answers.recipe.value("target_modules")
+    if isinstance(value, str):
+        return value
+    names = _names(value)
+    if names:
+        return names
+    found = tuple(
+        name
+        for name in ("q_proj", "v_proj")
+        if any(linear.name.endswith(f".{name}") for linear, _ in model.linears)
+    )
+    chosen = found or (model.linears[0][0].name.rsplit(".", 1)[-1],)
+    answers.assume("target_modules", list(chosen), "PEFT's default for this architecture")
+    return chosen
+
+
+def _names(value: Json) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)):
+        return ()
+    return tuple(dict.fromkeys(name for name in value if isinstance(name, str)))

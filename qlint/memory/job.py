@@ -1,0 +1,172 @@
+"""What decides the memory of a training run, and what a prediction of it says.
+
+A :class:`Job` is complete: nothing in it is unknown. ``qlint.memory.from_recipe`` makes one of a
+recipe and says what it had to assume; the closed form (``qlint.memory.predict``) and the simulation
+(``qlint.runtime_probes.simulation``) take the very same job, so that their answers can be compared.
+Fields carry the names of the recipe wherever a recipe has them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from qlint.knowledge.models import Model
+
+Precision: TypeAlias = Literal["bfloat16", "float16", "float32"]
+"""A dtype of floating-point numbers, as recipes write it."""
+
+Attention: TypeAlias = Literal["eager", "sdpa", "flash_attention_2"]
+"""The implementations that differ in memory; FlashAttention 3 and flex behave as 2 does."""
+
+
+class Loss(str, Enum):
+    """How logits become a loss; each keeps other tensors of the vocabulary's size."""
+
+    FULL = "full"
+    """transformers' ``ForCausalLMLoss`` and ``DefaultDataCollator``: all logits, in float32."""
+    CHUNKED = "chunked"
+    """TRL's ``chunked_nll``: logits of one chunk of tokens at a time, recomputed backwards."""
+    FUSED = "fused"
+    """Liger's and Unsloth's fused linear cross-entropy: logits never exist in full."""
+
+
+class Distribution(str, Enum):
+    """How several processes share a run."""
+
+    SINGLE = "single"
+    DDP = "ddp"
+    """Every process holds everything, and a bucketed copy of the gradients."""
+    FSDP = "fsdp"
+    """Parameters, gradients and optimizer state are sharded; a layer is gathered when it runs."""
+    ZERO1 = "zero1"
+    """Optimizer state is sharded."""
+    ZERO2 = "zero2"
+    """Optimizer state and gradients are sharded."""
+    ZERO3 = "zero3"
+    """Parameters are sharded too, and gathered a module at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything that decides how much memory one process of a training run takes.
+
+    The defaults are those of the libraries (transformers 5, PEFT 0.21), except for what every job
+    has to say: its model, its batch and its length.
+    """
+
+    model: Model
+
+    per_device_train_batch_size: int
+    """Sequences in one micro-step of one process."""
+    max_seq_length: int
+    """Tokens in each sequence after truncation, padding or packing; all are taken as this long."""
+
+    quant_method: Literal["none", "bitsandbytes"] = "bitsandbytes"
+    load_in_4bit: bool = True
+    """The linear layers of the base are stored in 4 bits; with ``load_in_8bit`` off and this off,
+    they are in ``base_dtype``."""
+    load_in_8bit: bool = False
+    quant_type: Literal["nf4", "fp4"] = "nf4"
+    double_quant: bool = False
+    quant_storage: Literal["uint8", "float16", "bfloat16", "float32"] = "uint8"
+    """The dtype that packed weights pretend to have: their bytes are the same in each."""
+    compute_dtype: Precision = "float32"
+    """What weights are dequantised to, and what quantised layers multiply in."""
+    base_dtype: Precision = "bfloat16"
+    """The dtype that the checkpoint is loaded in: that of everything which is not quantised."""
+    skip_modules: tuple[str, ...] = ("lm_head",)
+    """``llm_int8_skip_modules``: linear modules that keep ``base_dtype``."""
+    quantised_experts: bool = False
+    """Experts are linear modules of their own (transformers before 5) and quantised as such;
+    otherwise they are stacked in 3-D parameters that bitsandbytes leaves alone."""
+
+    kbit_prepare: bool = False
+    """``prepare_model_for_kbit_training`` casts all 16-bit parameters that are not quantised to
+    float32, wherever it is called, in the script or in the trainer."""
+
+    lora_r: int | None = 8
+    """None trains no adapter; then every parameter of an unquantised base is trained."""
+    lora_dropout: float = 0.0
+    target_modules: str | tuple[str, ...] = ("q_proj", "v_proj")
+    """A list of name ends, ``"all-linear"`` or a pattern, as PEFT takes them."""
+    modules_to_save: tuple[str, ...] = ()
+    """Modules that are trained in full, as a copy beside the frozen original."""
+    use_dora: bool = False
+    adapter_dtype: Precision = "float32"
+    """The dtype of adapter weights. PEFT's ``autocast_adapter_dtype`` (on by default) makes it
+    float32 wherever the base is in 16 bits or quantised."""
+
+    autocast: Literal["bfloat16", "float16"] | None = "bfloat16"
+    """The dtype of the trainer's mixed precision (``bf16=True``, ``fp16=True``), or None."""
+    optim: str = "adamw_torch_fused"
+    """A name of transformers' ``optim`` or a qualified optimizer class."""
+    max_grad_norm: float = 1.0
+    """0 clips nothing."""
+    gradient_accumulation_steps: int = 1
+    gradient_checkpointing: bool = False
+    use_reentrant: bool = False
+    attn_implementation: Attention = "sdpa"
+    use_cache: bool = False
+    """The model keeps keys and values as if to generate. transformers' Trainer turns it off since
+    5, TRL always; before, and in hand-written loops, it is on unless the script says otherwise.
+    Checkpointing turns it off."""
+    packing: bool = False
+    """Sequences are concatenated to ``max_seq_length``; position ids stand for the mask."""
+    padding: bool = False
+    """Batches hold padding, so attention gets a mask and cannot run as plain causal attention."""
+    loss: Loss = Loss.FULL
+
+    distributed: Distribution = Distribution.SINGLE
+    world_size: int = 1
+    """Processes, one a card."""
+    offload_optimizer: bool = False
+    """ZeRO keeps the optimizer state in the host's memory."""
+    offload_parameters: bool = False
+    """ZeRO-3 or FSDP keeps sharded parameters in the host's memory."""
+
+    evaluates: bool = False
+    per_device_eval_batch_size: int = 8
+    prediction_loss_only: bool = True
+    """Evaluation keeps no logits; otherwise those of a batch are held until they are copied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part of the memory at the peak: a stable name, and its bytes."""
+
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a job is predicted to take on each card, in bytes.
+
+    ``components`` are what is allocated at the peak of a training step; they add up to
+    ``peak_allocated_bytes``, which is what ``torch.cuda.max_memory_allocated`` reports from the
+    second step on. ``peak_reserved_bytes`` is ``max_memory_reserved``: the allocator's segments.
+    ``context_bytes`` (the CUDA context with its kernels) is on top of both, and
+    ``paged_bytes`` is optimizer state in managed memory, which neither figure counts.
+    """
+
+    components: tuple[Component, ...]
+    peak_allocated_bytes: int
+    peak_reserved_bytes: int
+    at: str
+    """Where in the step the peak stands: "loss", "backward of layer 31", "optimizer step"."""
+    low_bytes: int
+    high_bytes: int
+    """The error band around ``peak_allocated_bytes``."""
+    context_bytes: int = 0
+    paged_bytes: int = 0
+    host_bytes: int = 0
+    """What offloading puts in the host's memory, for this process."""
+    evaluation_bytes: int | None = None
+    """The peak of an evaluation step, where the job evaluates."""
+
+    @property
+    def needed_bytes(self) -> int:
+        """What the card must offer beside the driver's own share: reserved memory and context."""
+        return self.peak_reserved_bytes + self.context_bytes

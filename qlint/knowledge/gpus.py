@@ -41,7 +41,7 @@ def find_card(text: str) -> Card | None:
     known = _by_name().get(plain)
     if known is not None:
         return known
-    size = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)(?:gib|gb|g)", plain)
+    size = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)\s?(?:gib|gb|g)", text.strip().casefold())
     gibibytes = float(size[1]) if size else 0.0
     if not 0 < gibibytes <= _LARGEST_GIBIBYTES:
         return None

@@ -18,8 +18,11 @@ _BAR = 36
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def plan(found: Plan, *, budget: bool = False) -> Iterator[Line]:
-    """Yield the whole plan; ``budget`` puts the published 24 GB budget beside the prediction."""
+def plan(found: Plan, *, budget: bool = False, runs: int = 1) -> Iterator[Line]:
+    """Yield the whole plan; ``budget`` puts the published 24 GB budget beside the prediction.
+
+    ``runs`` is how many runs there were to choose from.
+    """
     yield from _head(found)
     yield []
     yield from _components(found.prediction)
@@ -40,6 +43,9 @@ def plan(found: Plan, *, budget: bool = False) -> Iterator[Line]:
     if found.recipe is not None and found.recommendation is not None:
         yield []
         yield from _recommendation(found)
+    if runs > 1:
+        yield []
+        yield plain(f"{runs} runs were found and the first is planned; --run names another", "dim")
     if found.assumptions:
         yield []
         for assumption in found.assumptions:

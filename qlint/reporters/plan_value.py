@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from qlint import __version__
 from qlint.memory.job import Prediction
 from qlint.planning.fitting import Step
 from qlint.planning.plan import Plan, Shared
 from qlint.planning.recommend import recipe_fields
+from qlint.reporters.structured import SCHEMA_VERSION, recipe_value
+
+
+def plan_report(found: Plan) -> dict[str, Any]:
+    """What ``plan`` prints: the recipe that was read, if any, and the plan."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "qlint", "version": __version__},
+        "recipes": [recipe_value(found.recipe)] if found.recipe is not None else [],
+        "dead_configurations": [],
+        "skipped": [],
+        "plan": plan_value(found),
+    }
 
 
 def plan_value(found: Plan) -> dict[str, Any]:

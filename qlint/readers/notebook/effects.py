@@ -13,13 +13,14 @@ from qlint.readers.notebook.commands import MODULE, Action, Command
 from qlint.readers.notebook.line_magics import words
 from qlint.readers.places import LineMap, WrittenFile
 from qlint.readers.python.blocks import run_statements
-from qlint.readers.python.expressions import evaluate
+from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.libraries.registry import Call, function
 from qlint.readers.python.machine import Machine, Raised, unknown
 from qlint.readers.python.project import LocalModule
 from qlint.readers.python.source import SourceFile
 from qlint.readers.python.values import Const, OneOf, Value
+from qlint.readers.python.words import Word
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(?P<expression>[^{}]+)\}|\$\{?(?P<name>[A-Za-z_]\w*)\}?")
 _LONGEST_EXPRESSION = 200
@@ -157,7 +158,7 @@ def _run(machine: Machine, given: list[str], call: Call) -> None:
         return
     frame = Frame(file)
     frame.slots.data["__name__"] = Const("__main__")
-    before, machine.argv = machine.argv, tuple(given[1:])
+    before, machine.argv = machine.argv, tuple(map(Word, given[1:]))
     machine.depth += 1
     try:
         if machine.depth < 10:

@@ -102,7 +102,7 @@ class _NotebookReading:
             project.parsed.pop(path, None)
         project.written = dict(self.request.written)
         versions = {name: version for name, (version, _) in self.versions.items()}
-        return evaluate_script(self.source, project, self.request.argv, versions, flips, uncalled)
+        return evaluate_script(self.source, project, self.request, versions, flips, uncalled)
 
     def read(self, problems: Sequence[Problem]) -> Reading:
         """All runs: those of the cells, and those of the scripts that the cells start."""

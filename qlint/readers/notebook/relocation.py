@@ -78,6 +78,7 @@ def move_recipe(recipe: Recipe, maps: Maps, source: Source | None = None) -> Rec
         recipe,
         source=source or move_source(recipe.source, maps),
         fields={name: move_field(field, maps) for name, field in recipe.fields.items()},
+        names={name: move_field(field, maps) for name, field in recipe.names.items()},
         variants=tuple(
             Variant(
                 variant.condition,

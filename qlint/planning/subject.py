@@ -1,0 +1,84 @@
+"""What is planned: a run that was read, or the recommended recipe where none is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from qlint.errors import UsageError
+from qlint.knowledge.models import Model
+from qlint.memory.from_recipe import JobReading, from_recipe
+from qlint.memory.job import Job
+from qlint.planning.fitting import Predict
+from qlint.planning.overrides import override
+from qlint.planning.recommend import recipe_fields, recommend
+from qlint.recipe import FIELD_NAMES, Field, Json, Origin, Recipe, Source, State
+
+
+class Subject(NamedTuple):
+    """A job to plan, the recipe it comes from (None: the recommended one), what was assumed."""
+
+    job: Job
+    recipe: Recipe | None
+    assumptions: tuple[str, ...]
+
+
+def of_run(recipe: Recipe, model: Model | None, values: dict[str, Json]) -> Subject:
+    """The job of a run that was read, with ``values`` set instead of what it says.
+
+    Raises UsageError where no job can be made of it.
+    """
+    changed = override(recipe, values)
+    reading = from_recipe(changed, model)
+    if reading.job is None:
+        raise UsageError(
+            f"{recipe.source.path}:{recipe.source.line} cannot be planned: "
+            f"{'; '.join(reading.obstacles)}{_hint(reading)}."
+        )
+    asked = tuple(f"{name} is {value}: --set" for name, value in values.items())
+    return Subject(reading.job, recipe, (*asked, *_sentences(reading)))
+
+
+def of_model(
+    model: Model, usable_bytes: int, predict: Predict, values: dict[str, Json], *, bfloat16: bool
+) -> Subject:
+    """The recommended job for ``model``, with ``values`` set instead."""
+    job = recommend(model, usable_bytes, predict, bfloat16=bfloat16)
+    if not values:
+        return Subject(job, None, ("every sequence is as long as the longest may be",))
+    reading = from_recipe(override(as_recipe(job), values), model)
+    if reading.job is None:
+        raise UsageError(f"this cannot be planned: {'; '.join(reading.obstacles)}.")
+    return Subject(reading.job, None, _sentences(reading))
+
+
+def as_recipe(job: Job) -> Recipe:
+    """A recommended job as a recipe of which every field is set."""
+    origin = (Origin(via="recommended by qlint plan"),)
+    values = {**recipe_fields(job), "attn_implementation": job.attn_implementation}
+    fields = {
+        name: Field(State.SET, values[name], origin) for name in FIELD_NAMES if name in values
+    }
+    return Recipe("plan", Source("plan"), "python", "transformers", fields)
+
+
+def one_run(recipes: Sequence[Recipe], identifier: str | None) -> Recipe:
+    """The run to plan: the named one, else the first; raises UsageError for none, or a wrong id."""
+    if not recipes:
+        raise UsageError("no training run was found to plan; name a model with --model instead.")
+    if identifier is None:
+        return recipes[0]
+    for recipe in recipes:
+        if recipe.id == identifier:
+            return recipe
+    known = ", ".join(recipe.id for recipe in recipes)
+    raise UsageError(f"--run: no run is called {identifier!r}; there is {known}.")
+
+
+def _sentences(reading: JobReading) -> tuple[str, ...]:
+    return tuple(f"{one.field} is {one.value}: {one.why}" for one in reading.assumptions)
+
+
+def _hint(reading: JobReading) -> str:
+    unknown = any("model" in obstacle for obstacle in reading.obstacles)
+    return "; name it with --model" if unknown else ""

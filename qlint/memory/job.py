@@ -108,6 +108,10 @@ class Job:
     gradient_checkpointing: bool = False
     use_reentrant: bool = False
     attn_implementation: Attention = "sdpa"
+    use_cache: bool = False
+    """The model keeps keys and values as if to generate. transformers' Trainer turns it off since
+    5, TRL always; before, and in hand-written loops, it is on unless the script says otherwise.
+    Checkpointing turns it off."""
     packing: bool = False
     """Sequences are concatenated to ``max_seq_length``; position ids stand for the mask."""
     padding: bool = False

@@ -21,6 +21,7 @@ keeps none."""
 
 _MOMENTS: dict[Family, int] = {"adam": 2, "ademamix": 3, "lion": 1, "rmsprop": 1, "adagrad": 1}
 _SCALE_BLOCK = {8: 256, 4: 128}
+_SMALLEST_QUANTISED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,18 @@ class OptimizerKind:
 
     def state_bytes(self, matrices: Iterable[tuple[int, int]]) -> int:
         """Bytes of state for trainable matrices of these shapes (rows, columns)."""
+        return sum(self.state_of(rows, columns) for rows, columns in matrices)
+
+    def state_of(self, rows: int, columns: int) -> int:
+        """Bytes of state for one trained matrix."""
+        elements = rows * columns
         if self.family == "adafactor":
-            return sum(4 * (rows + columns) for rows, columns in matrices)
-        return round(self.bytes_per_parameter * sum(rows * columns for rows, columns in matrices))
+            return 4 * (rows + columns)
+        moments = _MOMENTS.get(self.family, 0) + self.extra_moments
+        block = _SCALE_BLOCK.get(self.bits)
+        if block is None or elements < _SMALLEST_QUANTISED:
+            return moments * 4 * elements if self.bits else 0
+        return moments * (-(-elements * self.bits // 8) + 4 * -(-elements // block))
 
 
 def optimizer_kind(optim: str) -> OptimizerKind | None:

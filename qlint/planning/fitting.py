@@ -38,7 +38,7 @@ def cheapest_changes(job: Job, usable_bytes: int, predict: Predict) -> list[Step
     if not taken or not taken[-1].fits:
         return taken
     changes = [step.change for step in taken]
-    for change in [one for one in reversed(changes[:-1]) if not one.free]:
+    for change in reversed(changes[:-1]):
         fewer = [one for one in changes if one is not change]
         steps = _applied(job, fewer, usable_bytes, predict)
         if steps and steps[-1].fits:

@@ -12,19 +12,17 @@ from qlint.readers.python.classes import field_default, instantiate, record_fiel
 from qlint.readers.python.flags import FlagTrace
 from qlint.readers.python.iteration import elements
 from qlint.readers.python.libraries.files import load_path
+from qlint.readers.python.libraries.mirror import given_by, mirror
 from qlint.readers.python.libraries.objects import construct, construct_as
 from qlint.readers.python.libraries.options import (
     Option,
     Refused,
-    convert,
     from_argv,
-    given_by,
-    mirror,
-    note_argv,
     with_switch,
 )
 from qlint.readers.python.libraries.registry import Call, function, method
 from qlint.readers.python.libraries.roles import documented
+from qlint.readers.python.libraries.text_types import convert
 from qlint.readers.python.machine import Machine, trace, unknown
 from qlint.readers.python.names import canonical
 from qlint.readers.python.source import Trace
@@ -41,6 +39,7 @@ from qlint.readers.python.values import (
     Value,
     known_text,
 )
+from qlint.readers.python.words import given_value, read_by, said, word_of
 
 _MAX_ARGUMENTS_FILE = 100_000
 _CONFIGURATION = re.compile(r"\.(ya?ml|json)$")
@@ -92,6 +91,7 @@ def parse_dataclasses(machine: Machine, receiver: Ref, parser: Instance, call: C
     if kinds is None:
         return unknown(call.frame, call.node, "a parser of dataclasses that are not known")
     options = [_options(machine, kind) for kind in kinds]
+    _placed(options, parser, call)
     argv = _argv(machine, call)
     argv, defaults, missing = _with_config(machine, call, parser, argv, _by_name(options))
     for key, value in parser.meta.data.items():
@@ -103,12 +103,21 @@ def parse_dataclasses(machine: Machine, receiver: Ref, parser: Instance, call: C
         for kind, own in zip(kinds, options, strict=True)
     ]
     if _returns_rest(call):
-        objects.append(Ref(Sequence(tuple(Const(part) for part in rest))))
+        objects.append(Ref(Sequence(tuple(given_value(part, said(part, part)) for part in rest))))
     elif rest:
         machine.assume(f"argv is refused by the script's parser: {rest} are not used")
     if call.name == "parse" and len(objects) == 1:
         return objects[0]
     return Ref(Sequence(tuple(objects), "tuple"), trace(call.frame, call.node, "literal"))
+
+
+def _placed(options: list[list[Option]], parser: Instance, call: Call) -> None:
+    """Say who reads the options, and where: at the field, else at this call."""
+    reader = (parser.library or "HfArgumentParser").rsplit(".", 1)[-1]
+    here = trace(call.frame, call.node, "pass")
+    for option in (option for own in options for option in own):
+        option.reader = reader
+        option.place = option.place or here
 
 
 def _returns_rest(call: Call) -> bool:
@@ -124,9 +133,9 @@ def _argv(machine: Machine, call: Call) -> list[str]:
     given = call.arguments.get("args", 0 if call.name != "parse" else None)
     if given is not None and not (isinstance(given, Const) and given.value is None):
         values = elements(machine, given)
-        texts = [known_text(value) for value in values or []]
-        return [text for text in texts if text is not None]
-    note_argv(machine)
+        words = [word_of(value) for value in values or []]
+        return [word for word in words if word is not None]
+    machine.assume_argv()
     return [*_arguments_file(machine, call), *machine.argv]
 
 
@@ -165,7 +174,9 @@ def _with_config(
         path, argv = argv[0], argv[1:]
     if path is None:
         return argv, {}, None
-    loaded = load_path(machine, Const(path, Trace("input", via=f"{path} in argv")), call)
+    here = trace(call.frame, call.node, "pass")
+    station = read_by(path, "--config" if kind == "TrlParser" else "its file", kind, here)
+    loaded = load_path(machine, given_value(path, station), call)
     if not (isinstance(loaded, Ref) and isinstance(loaded.target, Mapping)):
         missing = loaded if isinstance(loaded, Unknown) else None
         return argv, {}, missing or unknown(call.frame, call.node, f"{path} holds no table")
@@ -198,9 +209,9 @@ def _given(
     """What argv gives to any of the dataclasses, and what of it none of them takes."""
     every = [option for own in options for option in own]
     try:
-        raw, rest = given_by(mirror(every), argv)
+        raw, rest = given_by(machine, mirror(every), argv)
         first = _by_name(options)
-        return {dest: from_argv(machine, first[dest], raw, call) for dest in raw}, rest
+        return {dest: from_argv(machine, first[dest], raw[dest], call) for dest in raw}, rest
     except Refused as problem:
         machine.assume(f"argv is refused by the script's parser: {problem}")
         return {}, []
@@ -229,9 +240,8 @@ def _object(
     _watch_library_switches(machine, made)
     if missing is not None and isinstance(made, Ref) and isinstance(made.target, Instance):
         made.target.meta.data["rest"] = missing
-        for name in list(made.target.slots.data):
-            if name not in given:
-                made.target.slots.data[name] = missing
+        for name in names.difference(given):
+            made.target.slots.data[name] = missing
     return made
 
 
@@ -340,6 +350,8 @@ def _library_options(machine: Machine, name: str) -> dict[str, list[Option]]:
 
 def _field_options(kind: UserClass, field: ClassField) -> list[Option]:
     options = _annotated(field.name, field.annotation, kind)
+    for option in options:
+        option.place = Trace("pass", kind.frame.file, field.node)
     default = field.default
     if isinstance(default, Ref) and isinstance(default.target, Instance):
         short = default.target.slots.get("aliases")

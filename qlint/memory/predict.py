@@ -1,0 +1,159 @@
+"""The prediction: what stays, plus the highest station of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from qlint.memory.distribution import Static, distributed
+from qlint.memory.job import Component, Distribution, Job, Loss, Prediction
+from qlint.memory.optimizer_step import OptimizerMemory, optimizer_memory
+from qlint.memory.quantisation import four_bit_tensors
+from qlint.memory.step.ledger import rounded_up
+from qlint.memory.step.precision import FLOAT32, SIZES, precision_of
+from qlint.memory.step.walk import BACKWARD, Station, stations
+from qlint.memory.trained import Trained, trained_matrices
+from qlint.memory.weights import (
+    is_quantised,
+    quantised_tensors,
+    total_bytes,
+    unquantised_tensors,
+)
+
+WORKSPACE_BYTES = 2 * (2 * 4096 + 8 * 16) * 1024
+"""cuBLAS' workspace, ``:4096:2:16:8``, of the forward's and of the backward's thread
+(``aten/src/ATen/cuda/CublasHandlePool.cpp``); a Hopper card takes four times as much."""
+
+CONTEXT_BYTES = 600_000_000
+"""What the CUDA context and the libraries' kernels take before the first tensor: 0.3 to 0.6 GB."""
+
+_GRADIENTS = "gradients"
+_BAND = 0.04
+_WIDE_BAND = 0.12
+"""The error band where a term is an estimate: mixtures of experts, sharding, fused losses of other
+libraries."""
+
+
+def predict(job: Job) -> Prediction:
+    """Peak memory of one process of this job, by component, at the highest point of a step."""
+    trained = tuple(trained_matrices(job))
+    optimizer = optimizer_memory(job, trained)
+    share = distributed(job, _static(job, trained, optimizer))
+    lasting = _lasting(share)
+    highest = max(_stations(job, share, optimizer), key=lambda station: station.total)
+    parts = [*lasting, *highest.amounts.items()]
+    merged: dict[str, int] = {}
+    for name, size in parts:
+        merged[name] = merged.get(name, 0) + size
+    peak = sum(merged.values())
+    band = _band(job)
+    return Prediction(
+        components=tuple(Component(name, size) for name, size in merged.items() if size),
+        peak_allocated_bytes=peak,
+        peak_reserved_bytes=_reserved(peak, lasting),
+        at=highest.at,
+        low_bytes=round(peak * (1 - band)),
+        high_bytes=round(peak * (1 + band)),
+        context_bytes=CONTEXT_BYTES,
+        paged_bytes=share.paged,
+        host_bytes=share.host,
+        evaluation_bytes=_evaluation(job, lasting) if job.evaluates else None,
+    )
+
+
+def _static(job: Job, trained: tuple[Trained, ...], optimizer: OptimizerMemory) -> Static:
+    weights = sum(rounded_up(part.elements * part.size) * part.number for part in trained)
+    return Static(
+        quantised=total_bytes(quantised_tensors(job)),
+        scales=_scales(job),
+        unquantised=total_bytes(unquantised_tensors(job)) - (0 if job.lora_r else weights),
+        adapters=weights,
+        gradients=weights,
+        state=0 if optimizer.paged else optimizer.state_bytes,
+        paged=optimizer.state_bytes if optimizer.paged else 0,
+    )
+
+
+def _scales(job: Job) -> int:
+    if not job.load_in_4bit:
+        return 0
+    return sum(
+        places * sum(four_bit_tensors(linear.inputs * linear.outputs, job.double_quant)[1:])
+        for linear, places in job.model.linears
+        if is_quantised(job, linear)
+    )
+
+
+def _lasting(share: Static) -> tuple[tuple[str, int], ...]:
+    return (
+        ("quantised weights", share.quantised),
+        ("unquantised weights", share.unquantised),
+        ("adapters", share.adapters),
+        ("optimizer state", share.state),
+        ("gathered layers", share.gathered),
+        ("gradient buckets", share.buckets),
+        ("matrix library workspace", WORKSPACE_BYTES),
+    )
+
+
+def _stations(job: Job, share: Static, optimizer: OptimizerMemory) -> Iterator[Station]:
+    """The stretches of a micro-step, and the optimizer's step after the last.
+
+    With accumulation the gradients of earlier micro-steps are there from the start; without, they
+    come with the backward, which the replay counts itself. Shared-out gradients are there in full
+    only where they are being made.
+    """
+    accumulates = job.gradient_accumulation_steps > 1
+    sharded = job.distributed in (Distribution.FSDP, Distribution.ZERO2, Distribution.ZERO3)
+    for station in stations(job):
+        amounts = dict(station.amounts)
+        if accumulates:
+            amounts[_GRADIENTS] = amounts.get(_GRADIENTS, 0) + share.gradients
+        elif sharded:
+            amounts[_GRADIENTS] = min(amounts.get(_GRADIENTS, 0), share.gradients)
+        yield Station(station.at, amounts)
+    step = {_GRADIENTS: share.gradients, "optimizer's scratch": optimizer.scratch_bytes}
+    yield Station("optimizer step", step)
+
+
+def _reserved(peak: int, lasting: tuple[tuple[str, int], ...]) -> int:
+    """Segments are multiples of 2 MiB, and what is left over in one is not given back.
+
+    Weights fill theirs to the brim; freed activations leave gaps of up to a few per cent of what
+    comes and goes (replayed in the simulation, ``qlint.runtime_probes.simulation.allocator``).
+    """
+    moving = peak - sum(size for _, size in lasting)
+    segment = 2 * 2**20
+    return -(-(peak + moving // 33) // segment) * segment + 10 * segment
+
+
+def _evaluation(job: Job, lasting: tuple[tuple[str, int], ...]) -> int:
+    """An evaluation step: no graph, but a batch of its own, whose logits are there in full.
+
+    The loss holds them in 16 bits, in float32, and as logarithms; where predictions are kept, the
+    float32 copy of the batch stays until it is gathered. Further batches pile up on the card unless
+    ``eval_accumulation_steps`` is set: how many is not known from the recipe.
+    """
+    precision = precision_of(job)
+    tokens = job.per_device_eval_batch_size * job.max_seq_length
+    layer = tokens * (
+        2 * job.model.hidden_size * precision.rest + 3 * job.model.intermediate_size * FLOAT32
+    )
+    logits = 0
+    if job.loss is Loss.FULL or not job.prediction_loss_only:
+        narrow = precision.autocast or precision.rest
+        copies = narrow + FLOAT32 + FLOAT32 + (0 if job.prediction_loss_only else FLOAT32)
+        logits = tokens * job.model.vocabulary * copies
+    return sum(size for _, size in lasting) + max(layer, logits)
+
+
+def _band(job: Job) -> float:
+    estimates = (
+        any(block.mixture is not None for block in job.model.blocks)
+        or job.loss is not Loss.FULL
+        or job.distributed not in (Distribution.SINGLE, Distribution.DDP)
+        or job.load_in_8bit
+    )
+    return _WIDE_BAND if estimates else _BAND
+
+
+__all__ = ["BACKWARD", "CONTEXT_BYTES", "SIZES", "WORKSPACE_BYTES", "predict"]

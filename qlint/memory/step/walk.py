@@ -1,0 +1,209 @@
+"""A whole micro-step from single layers: what is allocated at every station, and the highest.
+
+Layers of one kind are alike, so each kind is replayed once, forwards and backwards. If a layer
+keeps K bytes for its backward, and leaves A bytes of new gradients behind, layer i starts its
+backward on top of i times K and of A for every layer behind it. Both grow or fall steadily along
+the layers, so the highest station is found by looking at each in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from qlint.knowledge.shapes import Block, Linear
+from qlint.memory.job import Job
+from qlint.memory.step.adapted_linear import Adapter, adapted_linear, new_adapter
+from qlint.memory.step.decoder_layer import decoder_layer
+from qlint.memory.step.ledger import Amounts, Ledger, balance, highest
+from qlint.memory.step.loss import LOGITS, head
+from qlint.memory.step.precision import Precision, precision_of
+from qlint.memory.step.tensors import Parameter, Tape, Tensor
+from qlint.memory.targets import adapted_linears
+
+BACKWARD = "gradients on the way"
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """The highest point of one stretch of the step."""
+
+    at: str
+    amounts: Amounts
+
+    @property
+    def total(self) -> int:
+        """Bytes in all."""
+        return sum(self.amounts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What one stretch of the step allocates, each on top of where it starts."""
+
+    forward_peak: Amounts
+    kept: Amounts
+    """What is left for the backward, the layer's input among it and its output not."""
+    cache: Amounts
+    """What lives until the forward of the whole model ends."""
+    backward_peak: Amounts
+    gradients: Amounts
+
+
+def stations(job: Job) -> Iterator[Station]:
+    """Every stretch of a micro-step in its order, with all that is allocated at its peak."""
+    precision = precision_of(job)
+    accumulates = job.gradient_accumulation_steps > 1
+    layers = [
+        (block, number) for block in job.model.blocks for number in range(block.layers)
+    ]
+    replays = {
+        (block, first): _layer(job, precision, block, accumulates, first)
+        for block, first in {(block, index == 0) for index, (block, _) in enumerate(layers)}
+    }
+    order = [replays[block, index == 0] for index, (block, _) in enumerate(layers)]
+    below: Amounts = {}
+    cache: Amounts = {}
+    for index, replay in enumerate(order):
+        yield Station(f"forward of layer {index}", _sum(below, cache, replay.forward_peak))
+        below, cache = _sum(below, replay.kept), _sum(cache, replay.cache)
+    last = _head(job, precision, accumulates)
+    yield Station("loss", _sum(below, cache, last.forward_peak))
+    yield Station("backward of the loss", _sum(below, last.backward_peak))
+    gradients = last.gradients
+    for index in range(len(order) - 1, -1, -1):
+        replay = order[index]
+        below = _difference(below, replay.kept)
+        yield Station(
+            f"backward of layer {index}", _sum(below, gradients, replay.backward_peak)
+        )
+        gradients = _sum(gradients, replay.gradients)
+    yield Station("end of the backward", gradients)
+
+
+def _layer(
+    job: Job, precision: Precision, block: Block, accumulates: bool, first: bool
+) -> Replay:
+    ledger = Ledger()
+    adapters = _adapters(job, precision, block, accumulates)
+    checkpointed = job.gradient_checkpointing
+    tape = Tape(ledger, recording=not checkpointed)
+
+    def run(on: Tape, hidden: Tensor) -> Tensor:
+        def project(linear: Linear, tensor: Tensor) -> Tensor:
+            return adapted_linear(on, job, precision, linear, adapters.get(linear.name), tensor)
+
+        return decoder_layer(on, job, precision, block, project, hidden)
+
+    hidden = tape.new(_hidden_elements(job), _stream_size(job, precision))
+    # Only preparation for checkpointing makes the embeddings' output require a gradient.
+    if checkpointed or not first:
+        tape.source(hidden)
+    result = run(tape, hidden)
+    forward_peak = highest(ledger.events)[1]
+    end, result_size = result.node, result.size
+    kept_input = [hidden] if checkpointed else []
+    del hidden, result
+    until_the_end = balance(ledger.events)
+    _end_of_forward(tape, adapters)
+    kept = balance(ledger.events)
+    cache = _difference(until_the_end, kept)
+    mark = len(ledger.events)
+    ledger.kind = BACKWARD
+    seed = [tape.new(_hidden_elements(job), result_size)]
+    if checkpointed:
+        again = Tape(ledger)
+        ledger.kind = "activations"
+        source = again.source(kept_input[0])
+        output = run(again, kept_input[0])
+        end = output.node
+        held = [output] if job.use_reentrant else []
+        del output
+        _end_of_forward(again, adapters)
+        ledger.kind = BACKWARD
+        ends = again.backward(end, seed)
+        held.clear()
+        del end, source
+    else:
+        ends = tape.backward(end, seed)
+        del end
+    backward_peak = _highest_after(ledger, kept, mark)
+    ends.clear()
+    kept_input.clear()
+    return Replay(forward_peak, kept, cache, backward_peak, balance(ledger.events))
+
+
+def _head(job: Job, precision: Precision, accumulates: bool) -> Replay:
+    ledger = Ledger()
+    tape = Tape(ledger)
+    trained = _trained_output(job, precision, accumulates)
+    hidden = tape.new(_hidden_elements(job), _stream_size(job, precision))
+    tape.source(hidden)
+    loss = head(tape, job, precision, hidden, trained)
+    forward_peak = highest(ledger.events)[1]
+    end = loss.node
+    del hidden, loss
+    if trained is not None:
+        trained.cached = None
+    kept = balance(ledger.events)
+    mark = len(ledger.events)
+    ledger.kind = LOGITS
+    ends = tape.backward(end, [tape.new(1, 4)])
+    backward_peak = _highest_after(ledger, kept, mark)
+    ends.clear()
+    del end
+    return Replay(forward_peak, {}, {}, backward_peak, balance(ledger.events))
+
+
+def _highest_after(ledger: Ledger, kept: Amounts, mark: int) -> Amounts:
+    start = [(kind, size) for kind, size in kept.items()]
+    return highest(start + ledger.events[mark:])[1]
+
+
+def _adapters(
+    job: Job, precision: Precision, block: Block, accumulates: bool
+) -> dict[str, Adapter]:
+    if job.lora_r is None:
+        return {}
+    adapted = adapted_linears(job.model, job.target_modules) or ()
+    names = {linear.name for linear, _ in adapted}
+    return {
+        linear.name: new_adapter(job, precision, linear, accumulates)
+        for linear in block.linears
+        if linear.name in names
+    }
+
+
+def _end_of_forward(tape: Tape, adapters: dict[str, Adapter]) -> None:
+    """Autocast's copies of trained weights go, and so do the outputs with the cache of keys."""
+    tape.held.clear()
+    for adapter in adapters.values():
+        for parameter in adapter.parameters():
+            parameter.cached = None
+
+
+def _trained_output(job: Job, precision: Precision, accumulates: bool) -> Parameter | None:
+    if "lm_head" not in job.modules_to_save:
+        return None
+    return Parameter(job.model.output.weights, precision.adapters, accumulates)
+
+
+def _hidden_elements(job: Job) -> int:
+    return job.per_device_train_batch_size * job.max_seq_length * job.model.hidden_size
+
+
+def _stream_size(job: Job, precision: Precision) -> int:
+    """The residual stream has the dtype of the embeddings."""
+    return precision.rest
+
+
+def _sum(*parts: Amounts) -> Amounts:
+    total: Amounts = {}
+    for part in parts:
+        for kind, size in part.items():
+            total[kind] = total.get(kind, 0) + size
+    return total
+
+
+def _difference(whole: Amounts, part: Amounts) -> Amounts:
+    return _sum(whole, {kind: -size for kind, size in part.items()})

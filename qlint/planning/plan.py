@@ -1,0 +1,122 @@
+"""A whole plan: what a job takes, whether it fits, what would make it fit or what its room buys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qlint.memory.job import Job, Prediction
+from qlint.planning.fitting import Predict, Step, cheapest_changes, single_changes
+from qlint.planning.recommend import recommend
+from qlint.planning.room import Reach, frontier, largest_batch, longest, without_checkpointing
+from qlint.planning.strategies import Strategy, recommended, strategies
+from qlint.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """What to train on: ``count`` cards with ``usable_bytes`` each, all that a process can get."""
+
+    name: str
+    usable_bytes: int
+    count: int = 1
+    bfloat16: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What spare memory buys."""
+
+    frontier: Sequence[Reach]
+    max_seq_length: int | None
+    """The longest sequence at the job's own micro-batch."""
+    largest_batch: int
+    without_checkpointing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The ways to share the job over all cards, and the one to use with the reason."""
+
+    strategies: Sequence[Strategy]
+    recommended: Strategy | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What ``qlint plan`` answers. Without ``cards`` there is nothing to fit."""
+
+    job: Job
+    prediction: Prediction
+    assumptions: Sequence[str]
+    recipe: Recipe | None
+    """The recipe that the job was made of; None where the job is the recommended one."""
+    cards: Cards | None = None
+    changes: Sequence[Step] = ()
+    """Where the job does not fit: the cheapest changes on top of each other until it does. Where
+    it fits: each change by itself."""
+    room: Room | None = None
+    recommendation: Job | None = None
+    recommended_prediction: Prediction | None = None
+    shared: Shared | None = None
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether the job fits a card; None without one."""
+        if self.cards is None:
+            return None
+        return self.prediction.needed_bytes <= self.cards.usable_bytes
+
+    @property
+    def margin_bytes(self) -> int | None:
+        """What is left on a card, or missing where it is negative."""
+        if self.cards is None:
+            return None
+        return self.cards.usable_bytes - self.prediction.needed_bytes
+
+
+def make_plan(
+    job: Job,
+    cards: Cards | None,
+    predict: Predict,
+    *,
+    recipe: Recipe | None = None,
+    assumptions: Sequence[str] = (),
+) -> Plan:
+    """Predict ``job`` and look for what it should change, on ``cards``."""
+    prediction = predict(job)
+    if cards is None:
+        return Plan(job, prediction, assumptions, recipe)
+    usable = cards.usable_bytes
+    fits = prediction.needed_bytes <= usable
+    ours = job
+    if recipe is not None:
+        ours = recommend(job.model, usable, predict, bfloat16=cards.bfloat16)
+    return Plan(
+        job,
+        prediction,
+        assumptions,
+        recipe,
+        cards,
+        changes=(single_changes if fits else cheapest_changes)(job, usable, predict),
+        room=_room(job, usable, predict) if fits else None,
+        recommendation=ours,
+        recommended_prediction=predict(ours),
+        shared=_shared(job, cards, predict) if cards.count > 1 else None,
+    )
+
+
+def _room(job: Job, usable: int, predict: Predict) -> Room:
+    return Room(
+        frontier(job, usable, predict),
+        longest(job, usable, predict),
+        largest_batch(job, usable, predict),
+        without_checkpointing(job, usable, predict),
+    )
+
+
+def _shared(job: Job, cards: Cards, predict: Predict) -> Shared:
+    found = strategies(job, cards.count, cards.usable_bytes, predict)
+    best, reason = recommended(found)
+    return Shared(found, best, reason)

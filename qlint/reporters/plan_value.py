@@ -1,0 +1,86 @@
+"""A plan as JSON values, in the form that ``qlint/schema.json`` describes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qlint.memory.job import Prediction
+from qlint.planning.fitting import Step
+from qlint.planning.plan import Plan, Shared
+from qlint.planning.recommend import recipe_fields
+
+
+def plan_value(found: Plan) -> dict[str, Any]:
+    """The value of ``plan`` in a report."""
+    prediction = found.prediction
+    recommendation = found.recommendation or found.job
+    return {
+        "model": found.job.model.id,
+        "gpu": None
+        if found.cards is None
+        else {
+            "name": found.cards.name,
+            "usable_bytes": found.cards.usable_bytes,
+            "count": found.cards.count,
+        },
+        **_prediction(prediction),
+        "fits": found.fits,
+        "margin_bytes": found.margin_bytes,
+        "recommendation": recipe_fields(recommendation),
+        "options": [_option(step) for step in found.changes],
+        "max_seq_length": found.room.max_seq_length if found.room is not None else None,
+        "frontier": [
+            {
+                "per_device_train_batch_size": reach.per_device_train_batch_size,
+                "max_seq_length": reach.max_seq_length,
+            }
+            for reach in (found.room.frontier if found.room is not None else ())
+        ],
+        "strategies": _strategies(found.shared) if found.shared is not None else [],
+        "assumptions": list(found.assumptions),
+    }
+
+
+def _prediction(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "peak": {
+            "allocated_bytes": prediction.peak_allocated_bytes,
+            "reserved_bytes": prediction.peak_reserved_bytes,
+            "context_bytes": prediction.context_bytes,
+            "at": prediction.at,
+        },
+        "error_band": {"low_bytes": prediction.low_bytes, "high_bytes": prediction.high_bytes},
+        "components": [
+            {"name": component.name, "bytes": component.bytes}
+            for component in prediction.components
+        ],
+        "paged_bytes": prediction.paged_bytes,
+        "host_bytes": prediction.host_bytes,
+        "evaluation_bytes": prediction.evaluation_bytes,
+    }
+
+
+def _option(step: Step) -> dict[str, Any]:
+    return {
+        "change": step.change.name,
+        "peak_allocated_bytes": step.prediction.peak_allocated_bytes,
+        "saved_bytes": step.saved_bytes,
+        "fits": step.fits,
+        "cost": step.change.cost,
+    }
+
+
+def _strategies(shared: Shared) -> Sequence[dict[str, Any]]:
+    return [
+        {
+            "name": one.way.name,
+            "peak_allocated_bytes": one.prediction.peak_allocated_bytes,
+            "host_bytes": one.prediction.host_bytes,
+            "fits": one.fits,
+            "published_seconds": list(one.way.seconds) if one.way.seconds else None,
+            "upkeep": one.way.upkeep,
+            "recommended": one is shared.recommended,
+        }
+        for one in shared.strategies
+    ]

@@ -1,0 +1,158 @@
+"""Plans with the real memory model: what fits, what makes it fit, what the room buys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qlint.knowledge.models import Model, find_model
+from qlint.memory.job import Distribution, Job
+from qlint.memory.predict import predict
+from qlint.planning.fitting import cheapest_changes, single_changes
+from qlint.planning.plan import Cards, make_plan
+from qlint.planning.recommend import query_key_value, recipe_fields, recommend
+from qlint.planning.room import GRAIN, frontier, longest
+
+GB = 10**9
+CARD = 25 * GB
+
+
+def model(name: str = "llama-2-7b") -> Model:
+    found = find_model(name)
+    assert found is not None
+    return found
+
+
+LEAN = recommend(model(), CARD, predict)
+FAT = replace(
+    LEAN,
+    per_device_train_batch_size=4,
+    max_seq_length=2048,
+    gradient_checkpointing=False,
+    lora_r=64,
+    target_modules="all-linear",
+    optim="adamw_torch",
+    kbit_prepare=True,
+)
+
+
+def test_the_lean_recipe_is_recommended_for_24_gigabytes() -> None:
+    fields = recipe_fields(LEAN)
+    assert fields["target_modules"] == ["q_proj", "k_proj", "v_proj"]
+    expected = {
+        "load_in_4bit": True,
+        "quant_type": "nf4",
+        "double_quant": True,
+        "bf16": True,
+        "lora_r": 8,
+        "lora_alpha": 16,
+        "max_seq_length": 1024,
+        "per_device_train_batch_size": 1,
+        "gradient_accumulation_steps": 16,
+        "gradient_checkpointing": True,
+        "optim": "adamw_8bit",
+    }
+    assert {name: fields[name] for name in expected} == expected
+    assert recipe_fields(recommend(model(), CARD, predict, bfloat16=False))["fp16"] is True
+
+
+def test_fused_projections_are_named_as_the_model_names_them() -> None:
+    assert query_key_value(model("microsoft/Phi-3-mini-4k-instruct")) == ("qkv_proj",)
+
+
+def test_a_small_card_gets_shorter_sequences() -> None:
+    lengths = [recommend(model(), int(gb * GB), predict).max_seq_length for gb in (25, 5.1, 1)]
+    assert lengths[0] == 1024
+    assert lengths[-1] == 256
+    assert lengths == sorted(lengths, reverse=True)
+
+
+def test_the_changes_end_where_the_job_fits_and_none_is_superfluous() -> None:
+    steps = cheapest_changes(FAT, CARD, predict)
+    assert not predict(FAT).needed_bytes <= CARD
+    assert [step.fits for step in steps] == [False] * (len(steps) - 1) + [True]
+    for left_out in steps:
+        job = FAT
+        for step in steps:
+            if step is not left_out:
+                job = step.change.apply(job) or job
+        assert predict(job).needed_bytes > CARD, left_out.change.name
+
+
+def test_what_helps_is_listed_even_where_it_is_not_enough() -> None:
+    steps = cheapest_changes(FAT, GB, predict)
+    assert len(steps) > 5
+    assert not steps[-1].fits
+    needed = [step.prediction.needed_bytes for step in steps]
+    assert needed == sorted(needed, reverse=True)
+
+
+def test_free_changes_come_before_those_that_cost() -> None:
+    costs = [step.change.free for step in single_changes(FAT, CARD, predict)]
+    assert costs == sorted(costs, reverse=True)
+
+
+@given(st.integers(5, 80))
+def test_the_longest_sequence_fits_and_a_longer_one_does_not(gigabytes: int) -> None:
+    usable = gigabytes * GB
+    reached = longest(LEAN, usable, predict)
+    if reached is None:
+        assert predict(replace(LEAN, max_seq_length=GRAIN)).needed_bytes > usable
+        return
+    assert predict(replace(LEAN, max_seq_length=reached)).needed_bytes <= usable
+    if reached < 131_072:
+        longer = replace(LEAN, max_seq_length=reached + GRAIN)
+        assert predict(longer).needed_bytes > usable
+
+
+def test_larger_batches_reach_less_far() -> None:
+    reached = frontier(LEAN, CARD, predict)
+    assert [one.per_device_train_batch_size for one in reached] == [1, 2, 4, 8, 16, 32]
+    lengths = [one.max_seq_length for one in reached]
+    assert lengths == sorted(lengths, reverse=True)
+
+
+def test_without_a_card_there_is_a_prediction_and_no_verdict() -> None:
+    plan = make_plan(LEAN, None, predict)
+    assert plan.fits is None
+    assert plan.prediction.peak_allocated_bytes > 3 * GB
+
+
+@pytest.mark.parametrize(
+    ("name", "usable", "expected"),
+    [
+        ("llama-2-7b", 25 * GB, "LoRA 16-bit + DDP"),
+        ("llama-2-7b", 13 * GB, "LoRA 16-bit + FSDP"),
+        ("llama-2-13b", 13 * GB, "QLoRA + DDP"),
+        ("llama-2-70b", 25 * GB, "QLoRA + FSDP"),
+    ],
+)
+def test_two_cards_the_recommendation_follows_the_fit(
+    name: str, usable: int, expected: str
+) -> None:
+    job = recommend(model(name), usable, predict)
+    shared = make_plan(job, Cards("a card", usable, 2), predict).shared
+    assert shared is not None
+    assert [one.way.name for one in shared.strategies] == [
+        "QLoRA on one card",
+        "QLoRA + DDP",
+        "LoRA 16-bit + DDP",
+        "LoRA 16-bit + FSDP",
+        "QLoRA + FSDP",
+    ]
+    assert shared.recommended is not None
+    assert shared.recommended.way.name == expected
+    assert "flips" in shared.reason
+
+
+def test_sharding_takes_less_of_each_card_than_copies() -> None:
+    shared = make_plan(LEAN, Cards("a card", CARD, 2), predict).shared
+    assert shared is not None
+    needed = {one.way.name: one.prediction.peak_allocated_bytes for one in shared.strategies}
+    assert needed["LoRA 16-bit + FSDP"] < needed["LoRA 16-bit + DDP"]
+    assert needed["QLoRA + DDP"] >= needed["QLoRA on one card"]
+    jobs = {one.way.distributed: one.job for one in shared.strategies}
+    assert isinstance(jobs[Distribution.FSDP], Job)

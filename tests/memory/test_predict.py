@@ -90,12 +90,20 @@ def test_the_vocabulary_is_counted_at_the_loss() -> None:
 
 
 def test_eight_bit_layers_defeat_checkpointing_without_reentrance() -> None:
-    eight = {"load_in_4bit": False, "load_in_8bit": True, "gradient_checkpointing": True}
+    eight: dict[str, Any] = {
+        "load_in_4bit": False,
+        "load_in_8bit": True,
+        "gradient_checkpointing": True,
+    }
     assert peak(**eight) > peak(**eight, use_reentrant=True) + 1
 
 
 def test_accumulation_holds_all_gradients() -> None:
-    changes = {"lora_r": 64, "target_modules": "all-linear", "gradient_checkpointing": True}
+    changes: dict[str, Any] = {
+        "lora_r": 64,
+        "target_modules": "all-linear",
+        "gradient_checkpointing": True,
+    }
     once = predict(qlora(**changes))
     several = predict(qlora(**changes, gradient_accumulation_steps=8))
     gradients = component(several, "gradients")
@@ -120,7 +128,7 @@ def test_state_of_small_adapters_is_never_paged() -> None:
     "way", [Distribution.FSDP, Distribution.ZERO1, Distribution.ZERO2, Distribution.ZERO3]
 )
 def test_sharing_out_takes_less_on_each_card_than_ddp(way: Distribution) -> None:
-    changes = {"lora_r": 256, "target_modules": "all-linear", "world_size": 4}
+    changes: dict[str, Any] = {"lora_r": 256, "target_modules": "all-linear", "world_size": 4}
     assert peak(**changes, distributed=way) < peak(**changes, distributed=Distribution.DDP)
 
 

@@ -276,6 +276,8 @@ class _Tester:
 
 def _filled(value: Value, names: tuple[str, ...]) -> Truth:
     """Whether a text is not empty."""
+    if not value.text and any(one.presumed is not None for one in value.segments):
+        return Truth(None, False, names)
     if value.unknown is None or any(one.unknown is None and one.text for one in value.segments):
         return Truth(bool(value.text))
     presumed = value.presumed

@@ -94,7 +94,7 @@ def _find(expander: Expander, name: str) -> Value | None:
             return variable.elements.get("0", EMPTY)
         return variable.value
     if name == "PWD":
-        return known(state.folder)
+        return known(state.folder) if state.lost is None else unknown("$PWD", state.lost)
     if name == "BASH_SOURCE":
         return state.name
     return None
@@ -212,7 +212,8 @@ def _conditional(
     assert part.operand is not None
     counts_empty = part.operator.startswith(":")
     if value is None:
-        expander.machine.premise_unset(part.name)
+        if part.operand.parts:  # That it is empty otherwise presumes nothing.
+            expander.machine.premise_unset(part.name)
         filled = False
     elif value.unknown is not None:
         if value.presumed is None or part.name == "#":
@@ -228,7 +229,7 @@ def _conditional(
         return _pieces(part, value)
     written = short(_written(expander, part))
     if not part.operand.parts:
-        return _pieces(part, EMPTY)
+        return [_piece(part, Segment("", presumed=""))]
     pieces = _operand(expander, part, f"default of {written}")
     if part.operator in (":=", "="):
         segments = [piece.segment for piece in pieces if piece is not BREAK]

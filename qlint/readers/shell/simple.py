@@ -43,16 +43,14 @@ def run_simple(machine: Machine, node: Simple, state: State) -> Truth:
         if name in BUILTINS:
             return BUILTINS[name](machine, node, words, state)
         if name in FILTERS:
-            truth = _filter(machine, node, words, state)
-            if truth is not None:
-                return truth
+            return _filter(machine, words, state)
         if name == "tee":
             return _tee(machine, words[1:], state)
         return _program(machine, node, words, state)
 
 
-def _filter(machine: Machine, node: Simple, words: list[Value], state: State) -> Truth | None:
-    """A program whose output follows from its words and its input; None where it does not."""
+def _filter(machine: Machine, words: list[Value], state: State) -> Truth:
+    """A program that does nothing but print what follows from its words and its input."""
     name = words[0].text
     given = words[1:]
     if name == "cat" and len(given) <= 1 and state.stdin is not None:
@@ -65,16 +63,20 @@ def _filter(machine: Machine, node: Simple, words: list[Value], state: State) ->
         _echo(given, state)
         return Truth(True)
     stdin = state.stdin
-    if any(one.unknown is not None for one in given) or (stdin is not None and stdin.unknown):
-        if name in ("echo", "printf") and state.output is not None:
+    unknown = [one for one in (*given, *([stdin] if stdin else [])) if one.unknown is not None]
+    if unknown and name in ("echo", "printf"):
+        if state.output is not None:
             state.output.add(Value(tuple(part for one in given for part in one.segments)))
-            return Truth(True)
-        return None
-    machine.spend(1 + (len(stdin.text) // 200 if stdin is not None else 0))
-    texts = [one.text for one in given]
-    result = FILTERS[name](texts, None if stdin is None else stdin.text, state.folder)
+        return Truth(True)
+    result = None
+    if not unknown:
+        machine.spend(1 + (len(stdin.text) // 200 if stdin is not None else 0))
+        texts = [one.text for one in given]
+        result = FILTERS[name](texts, None if stdin is None else stdin.text, state.folder)
     if result is None or (state.lost and name in ("realpath", "readlink")):
-        return None
+        if state.output is not None:
+            state.output.lost = state.output.lost or name
+        return Truth(None, program=True)
     if state.output is not None:
         origins = [one for word in given for one in word.origins if one.via != USED]
         origins += stdin.origins if stdin is not None else ()

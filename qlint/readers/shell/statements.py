@@ -241,6 +241,7 @@ def _pipeline(machine: Machine, node: Pipeline, state: State) -> Truth:
             output = state.output if last else Output()
             inner.output = output
             truth = execute(machine, member, inner)
+            state.written = inner.written
             piped = None
             if output is not None and not last and output.lost is None:
                 piped = output.value

@@ -23,7 +23,8 @@ class Segment:
     Where ``source`` is given the text stands there verbatim from ``start`` on, so that a slice of
     it knows its place too; ``via`` says as what. ``stations`` are those that it went through
     since. An ``unknown`` segment has as its text what is written for it; ``presumed`` is its text
-    under the premise that nobody sets what the script does not set itself.
+    under the premise that nobody sets what the script does not set itself. A known segment with
+    that is empty by this premise alone (``${X:-}``): asked whether it is empty, one cannot tell.
     """
 
     text: str

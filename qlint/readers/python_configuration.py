@@ -7,6 +7,7 @@ the end is read as the tree of any other configuration.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from qlint.readers.documents import nodes
 from qlint.readers.frameworks import xtuner
@@ -30,7 +31,9 @@ def read_python_configuration(path: str, data: bytes, request: Request) -> Readi
     project.parsed[path] = file
     used = request.versions_for(path)
     versions = {name: version for name, (version, _) in used.items()}
-    root: nodes.Mapping = tree_of(evaluate_module(file, project, versions), shown)
+    # The words are for the program that reads the file: the file itself sees none of them.
+    alone = replace(request, arguments=())
+    root: nodes.Mapping = tree_of(evaluate_module(file, project, alone, versions), shown)
     if not xtuner.recognise(root):
         return read_python(path, data, request)
     own = os.path.basename(shown)

@@ -33,12 +33,15 @@ def overridden(root: Mapping, overrides: Iterable[Override], path: str) -> Mappi
     for override in overrides:
         *way, last = override.key.split(".", _DEEPEST)
         holder = top
-        for key in way:
+        for depth, key in enumerate(way, start=1):
             inner = holder.get(key)
             if not isinstance(inner, Mapping):
-                inner = Mapping(override.place)
+                named, inner = holder.entries.get(key), Mapping(override.place)
                 copies[id(inner)] = inner
                 holder.entries[key] = Entry(inner, inner)
+                if named is not None and [*way, last][depth] == "init_args":
+                    # A component given by its name alone, in jsonargparse's way, keeps it.
+                    inner.entries["class_path"] = named
             elif id(inner) not in copies:
                 inner = _copied(inner, copies)
                 holder.entries[key] = Entry(holder.entries[key].place, inner)

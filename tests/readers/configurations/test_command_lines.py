@@ -153,6 +153,10 @@ def test_adapters_without_a_rank_are_no_run() -> None:
         ("axolotl.cli.train gone.yml --learning_rate=1e-5", "gone.yml"),
         ("llamafactory-cli train gone.yaml learning_rate=1e-5", "gone.yaml"),
         ("tune run lora --config llama3/8B_lora optimizer.lr=1e-5", "llama3/8B_lora"),
+        (
+            "recipes/lora_finetune_single_device.py --config gone.yaml optimizer.lr=1e-5",
+            "gone.yaml",
+        ),
         ("litgpt finetune_lora m --config gone.yaml --optimizer.lr 1e-5", "gone.yaml"),
         ("run_sft.py gone.yaml --learning_rate=1e-5 --lora_r=8", "gone.yaml"),
         ("unsloth train --config gone.yaml --learning-rate 1e-5", "gone.yaml"),

@@ -183,6 +183,14 @@ def test_a_number_of_processes_that_is_not_known(size: str) -> None:
         assert recipe[name].state is State.UNKNOWN
 
 
+def test_a_component_given_by_its_name_alone_keeps_it() -> None:
+    text = LITGPT.replace("{class_path: torch.optim.AdamW, init_args: {lr: 0.0002}}", "SGD")
+    (recipe,) = overridden(text, "finetune --config config.yaml --optimizer.lr 1e-5").recipes
+    assert values(recipe, "optim", "learning_rate") == {
+        "optim": "torch.optim.SGD", "learning_rate": 1e-5,
+    }  # fmt: skip
+
+
 def test_swift_takes_fewer_steps_on_more_cards() -> None:
     (recipe,) = overridden(SWIFT, "sft config.yaml", NPROC_PER_NODE="4").recipes
     assert recipe.value("gradient_accumulation_steps") == 4

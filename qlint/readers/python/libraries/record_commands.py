@@ -5,7 +5,7 @@ from __future__ import annotations
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.classes import instantiate, is_record
 from qlint.readers.python.evaluator import evaluate
-from qlint.readers.python.libraries.dataclass_parser import record_options
+from qlint.readers.python.libraries.field_options import record_options
 from qlint.readers.python.libraries.mirror import given_by, mirror
 from qlint.readers.python.libraries.options import Refused, values_of, with_switches
 from qlint.readers.python.libraries.parameter_options import reader_of, run_component

@@ -144,9 +144,9 @@ def _fused(
         return handed
 
     tape.track(result, inside, backward, (*inside, statistics, result, *mask))
-    # PyTorch's FlashAttention lays the result out as the queries are; if that is by heads,
+    # FlashAttention lays the result out as the queries are; if that is by heads,
     # ``transpose(1, 2).contiguous()`` copies.
-    by_heads = job.model.make.joined_rotation and sdpa and not efficient
+    by_heads = job.model.make.joined_rotation and not efficient
     return copy(tape, result) if by_heads else result
 
 

@@ -105,7 +105,16 @@ class _ScriptScorer:
         self._score.counts[outcome] += 1
         if outcome not in ("right", "open", "missing"):
             self._note(name, outcome, _shown(label), _shown(read), _reason(read))
-        if outcome != "right" or label.get("line") is None or read is None:
+        if outcome != "right" or read is None:
+            return
+        if "read" in label:  # Where the script takes what its launcher says.
+            self._score.counts["ends"] += 1
+            found = any(self._is_at(station, label["read"]) for station in read["origin"])
+            self._score.counts["end_right"] += found
+            if not found:
+                chain = ", ".join(map(_place, read["origin"])) or "none"
+                self._note(name, "end", str(label["read"]), chain, _reason(read))
+        if label.get("line") is None:
             return
         self._score.counts["lines"] += 1
         stations = [self._is_at(station, label["line"]) for station in read["origin"]]
@@ -160,9 +169,13 @@ def pair_runs(
     if len(runs) == len(recipes):
         yield from zip(runs, recipes, strict=True)
         return
-    by_line = {recipe["source"]["line"]: recipe for recipe in recipes}
-    paired = {id(run): by_line.pop(run["line"]) for run in runs if run["line"] in by_line}
-    left = list(by_line.values())
+    left = list(recipes)
+    paired = {}
+    for run in runs:
+        found = next((one for one in left if one["source"]["line"] == run["line"]), None)
+        if found is not None:
+            paired[id(run)] = found
+            left = [one for one in left if one is not found]
     for run in runs:
         if id(run) in paired:
             yield run, paired[id(run)]

@@ -1,6 +1,6 @@
 """Scores the configuration readers against the labels in `benchmarks/corpus_configs`.
 
-    python benchmarks/score_configs.py FOLDER [--all]
+    python benchmarks/score_configs.py FOLDER [--labels DIR] [--all]
 
 FOLDER holds the labelled files as `<repository or package>/<path>`; they are other people's and not
 kept here. `manifest.json` says which repository at which commit, or which package at which version.
@@ -28,13 +28,14 @@ def main() -> int:
     """Print the score of each framework and the fields that are not right."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--labels", type=Path, default=CORPUS, help="manifest.json and labels/")
     parser.add_argument("--all", action="store_true", help="show every field that is not right")
     options = parser.parse_args()
-    manifest = json.loads((CORPUS / "manifest.json").read_text())
+    manifest = json.loads((options.labels / "manifest.json").read_text())
     scores: dict[str, Counter[str]] = {}
     for entry in manifest:
         path = options.folder / entry["repository"] / entry["path"]
-        label = json.loads((CORPUS / "labels" / f"{entry['id']}.json").read_text())
+        label = json.loads((options.labels / "labels" / f"{entry['id']}.json").read_text())
         reading = read(str(path), path.read_bytes(), Request())
         score = scores.setdefault(entry["group"], Counter())
         for verdict, what in judge(reading, label):

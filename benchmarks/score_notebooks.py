@@ -31,6 +31,7 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--files", type=Path, required=True, help="where the notebooks lie")
+    parser.add_argument("--labels", type=Path, default=CORPUS, help="manifest.json and labels/")
     parser.add_argument("--only", action="append", metavar="ID")
     parser.add_argument("--verbose", action="store_true", help="every mismatch")
     parser.add_argument("--require", type=float, default=0.0, metavar="PERCENT")
@@ -38,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     groups: dict[str, Score] = {}
     total = Score()
-    for row in json.loads((CORPUS / "manifest.json").read_text(encoding="utf-8")):
+    for row in json.loads((options.labels / "manifest.json").read_text(encoding="utf-8")):
         root = options.files / row["repository"].replace("/", "+")
         path = root / row["path"]
         if options.only and row["id"] not in options.only:
@@ -46,7 +47,8 @@ def main(argv: list[str] | None = None) -> int:
         if not path.is_file():
             print(f"not at hand: {row['id']}")
             continue
-        labels = json.loads((CORPUS / "labels" / f"{row['id']}.json").read_text(encoding="utf-8"))
+        at = options.labels / "labels" / f"{row['id']}.json"
+        labels = json.loads(at.read_text(encoding="utf-8"))
         recipes, problems = read_script(path, root)
         for problem in problems:
             print(f"problem: {row['id']}: {problem}")

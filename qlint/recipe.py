@@ -177,6 +177,8 @@ class Recipe:
     inputs: tuple[str, ...] = ()
     """The files that the run was read from besides its source, as shown in the report: the script
     and the configuration that a launcher starts, and configurations that those name."""
+    trains_at: Source | None = None
+    """Where the script or the configuration itself trains, where ``source`` is a launcher's."""
     names: Mapping[str, Field] = field(default_factory=dict)
     """Configurations that the run names, by format: "deepspeed", "accelerate", "fsdp". The value
     is the path as written, or the table itself where it is written in place."""

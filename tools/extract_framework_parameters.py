@@ -1,4 +1,5 @@
-"""Rewrites the `parameters` of `qlint/knowledge/data/frameworks/<name>.json` from a package.
+"""Rewrites the `parameters` of `qlint/knowledge/data/frameworks/<name>.json` from a package, or of
+`data/scripts/<name>.json` from a checkout of the script's repository.
 
     python tools/extract_framework_parameters.py axolotl path/to/unpacked/axolotl-0.19.0
 
@@ -18,7 +19,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-DATA = Path(__file__).resolve().parent.parent / "qlint" / "knowledge" / "data" / "frameworks"
+DATA = Path(__file__).resolve().parent.parent / "qlint" / "knowledge" / "data"
 REQUIRED = "<required>"
 
 
@@ -28,7 +29,8 @@ def main(arguments: list[str]) -> int:
         print(__doc__)
         return 2
     name, root = arguments[0], Path(arguments[1])
-    target = DATA / f"{name}.json"
+    folder = "scripts" if (DATA / "scripts" / f"{name}.json").exists() else "frameworks"
+    target = DATA / folder / f"{name}.json"
     table: dict[str, Any] = json.loads(target.read_text())
     parameters: dict[str, list[Any]] = {}
     for wanted in table["extracted"]:

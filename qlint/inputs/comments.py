@@ -30,7 +30,7 @@ class Comment(NamedTuple):
 
 def find_comments(text: str, *, python: bool) -> list[Comment]:
     """Return the comments of Python source, or of YAML or shell text."""
-    return list(_python_comments(text) if python else _line_comments(text, 1))
+    return list(_python_comments(text) if python else _continued(_line_comments(text, 1), text))
 
 
 def find_notebook_comments(data: bytes) -> list[Comment]:
@@ -76,6 +76,17 @@ def _within(tokens: list[tokenize.TokenInfo], first: int, last: int) -> Iterator
     for token in tokens:
         line, column = token.start
         yield Comment(token.string, line, column + 1, min(first, line), max(last, line))
+
+
+def _continued(comments: Iterator[Comment], text: str) -> Iterator[Comment]:
+    """A command over several lines, each but the last ending in a backslash, is one statement."""
+    lines = text.splitlines()
+    first: dict[int, int] = {}
+    for number in range(2, len(lines) + 1):
+        if lines[number - 2].endswith("\\"):
+            first[number] = first.get(number - 1, number - 1)
+    for comment in comments:
+        yield comment._replace(first_line=first.get(comment.line, comment.line))
 
 
 def _line_comments(text: str, first_line: int) -> Iterator[Comment]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from qlint.errors import UsageError
@@ -25,12 +25,14 @@ class Discovery(NamedTuple):
 def discover(
     paths: Iterable[str],
     settings: Settings,
-    suffixes: Collection[str],
+    is_input: Callable[[str], bool],
+    known: str,
     *,
     force_exclude: bool = False,
 ) -> Discovery:
-    """Expand ``paths`` to files that have one of ``suffixes``.
+    """Expand ``paths`` to files that ``is_input`` says there is a reader for.
 
+    ``known`` names those to somebody who gave another file.
     A file named by the user is taken even where it is excluded. ``force_exclude`` says that a tool
     did the naming, as pre-commit does: then what a folder would leave out is left out.
     """
@@ -54,13 +56,13 @@ def discover(
             from qlint.inputs.file_tree import files_below
 
             for inner in sorted(files_below(path, exclusion)):
-                if _suffix(inner) in suffixes:
+                if is_input(inner):
                     offer(inner)
-        elif force_exclude and (_suffix(path) not in suffixes or exclusion.match(path)):
+        elif force_exclude and (not is_input(path) or exclusion.match(path)):
             continue
-        elif _suffix(path) not in suffixes:
+        elif not is_input(path) and not _why_unreadable(path):
             kind = _suffix(path) or "such"
-            skipped.add((path, f"no reader for {kind} files, only for {' '.join(suffixes)}"))
+            skipped.add((path, f"no reader for {kind} files, only for {known}"))
         else:
             offer(path)
     return Discovery(sorted(found.values()), sorted(skipped))

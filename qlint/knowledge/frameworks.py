@@ -1,15 +1,19 @@
-"""What the training frameworks take and default to, as `data/frameworks/<name>.json` says.
+"""What the training frameworks take and default to, as `data/frameworks/<name>.json` says;
+public scripts that are known without being on disk, as `data/scripts/<name>.json` does.
 
 A file has these parts; every row names where it was read:
 
 - `framework`, `package`, `version`: what was read;
 - `loader`: how its configuration files are loaded, "yaml11" (PyYAML), "loose" (OmegaConf,
-  jsonargparse: `1e-4` is a number) or "json";
+  jsonargparse, options made of the text: `1e-4` is a number) or "json";
 - `fields`: recipe field to the keys that decide it, in the order in which they are looked up;
 - `parameters`: every key that the framework knows, with its default where it has a plain one. Read
   by `tools/extract_framework_parameters.py` from the package where `extracted` says so;
 - `facts`: what the framework's code does whatever is written, by name;
 - `further_keys`: keys that its plugins and older releases take;
+- `command_line`: how its command line overrides a configuration: `style` is "options" (`--name
+  value`, the default) or "assignments" (`name=value`); `own` are options of the program itself,
+  `processes` those that say how many processes train, `spread` how these share the work ("ddp");
 - `open`: true where these are not all the keys that the top level may have.
 """
 
@@ -18,7 +22,8 @@ from __future__ import annotations
 import json
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -49,6 +54,8 @@ class Framework:
     known_keys: frozenset[str]
     open: bool
     """True where the top level takes keys that are not listed, so none there is unknown."""
+    command_line: Mapping[str, Any] = field(default_factory=dict)
+    """How its command line is written; see the module's text."""
 
     @property
     def label(self) -> str:
@@ -59,13 +66,20 @@ class Framework:
 REQUIRED = "<required>"
 
 
+def _data(name: str) -> bytes:
+    """The text of a data file: a framework's, or a public script's."""
+    for folder in ("frameworks", "scripts"):
+        with suppress(FileNotFoundError):
+            data = pkgutil.get_data("qlint.knowledge", f"data/{folder}/{name}.json")
+            if data is not None:
+                return data
+    raise FileNotFoundError(f"data/frameworks/{name}.json")
+
+
 @cache
 def framework(name: str) -> Framework:
     """The facts about a framework, by the name of its file."""
-    data = pkgutil.get_data("qlint.knowledge", f"data/frameworks/{name}.json")
-    if data is None:
-        raise FileNotFoundError(f"data/frameworks/{name}.json")
-    table: dict[str, Any] = json.loads(data)
+    table: dict[str, Any] = json.loads(_data(name))
     parameters = {
         key: Fact(row[0], row[1]) if isinstance(row, list) else Fact(row["value"], row["source"])
         for key, row in table.get("parameters", {}).items()
@@ -85,6 +99,7 @@ def framework(name: str) -> Framework:
         facts,
         frozenset(parameters) | used | frozenset(further),
         table.get("open", False),
+        table.get("command_line", {}),
     )
 
 

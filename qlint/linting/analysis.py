@@ -9,6 +9,7 @@ from typing import NamedTuple
 from qlint import readers
 from qlint.findings import Finding
 from qlint.linting.linter_findings import finding_for_problem
+from qlint.linting.projects import started_by_others
 from qlint.linting.report import Report
 from qlint.linting.session import Session, common_folder, project_root
 from qlint.readers.active_environment import active_versions
@@ -50,19 +51,24 @@ def analyse_inputs(
     """Add to ``report`` what the inputs ``flagged`` hold, and that ``unread`` were not read."""
     problems = [Problem(path=path, message=reason) for path, reason in unread]
     if flagged:
+        root = project_root(common_folder(session.paths))
         request = Request(
             arguments=tuple(Argument(text) for text in session.script_arguments),
-            root=project_root(common_folder(session.paths)),
+            root=root,
             target_versions=session.settings.target_versions,
+            named=session.paths,
             installed={} if session.isolated else active_versions(),
         )
         active = active_rules(session.settings) if check else ()
         jobs = [Job(path, report.sources.data(path), request, active) for path in flagged]
-        for analysis in _analyse_all(jobs, session.jobs):
-            report.recipes += analysis.reading.recipes
-            report.dead += analysis.reading.dead
-            report.findings += analysis.findings
+        analyses = list(_analyse_all(jobs, session.jobs))
+        started = started_by_others(analyses, root)
+        for number, analysis in enumerate(analyses):
             problems += [*analysis.reading.problems, *analysis.problems]
+            if number not in started:
+                report.recipes += analysis.reading.recipes
+                report.dead += analysis.reading.dead
+                report.findings += analysis.findings
     # A part that two inputs read, such as a shared module, is one problem.
     problems = list(dict.fromkeys(problems))
     report.skipped += [problem for problem in problems if problem.fatal]

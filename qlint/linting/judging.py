@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from qlint.findings import Finding, Location
 from qlint.linting.linter_findings import finding_for_unused_suppression
@@ -47,6 +48,7 @@ class _Suppressions:
     def __init__(self, report: Report) -> None:
         self._sources = report.sources
         self._by_path: dict[str, list[Suppression]] = {}
+        self._recipes = {recipe.id: recipe for recipe in report.recipes}
 
     def of(self, path: str) -> list[Suppression]:
         if path not in self._by_path:
@@ -60,10 +62,25 @@ class _Suppressions:
         # All of them and not the first: every comment about this finding counts as used.
         silencing = [
             suppression
-            for suppression in self.of(finding.location.path)
-            if suppression.silences(finding)
+            for place in self._places(finding)
+            for suppression in self.of(place.location.path)
+            if suppression.silences(place)
         ]
         return bool(silencing)
+
+    def _places(self, finding: Finding) -> Iterator[Finding]:
+        """A finding about a whole run counts at the launcher's command and where it trains."""
+        yield finding
+        recipe = self._recipes.get(finding.recipe_id or "")
+        if recipe is None or recipe.trains_at is None:
+            return
+        place, source = finding.location, recipe.source
+        if (place.path, place.cell, place.line) == (source.path, source.cell, source.line):
+            own = recipe.trains_at
+            location = Location(
+                own.path, own.line, own.column, cell=own.cell, physical_line=own.physical_line
+            )
+            yield replace(finding, location=location)
 
     def unused(self, path: str, codes: frozenset[str], *, all_on: bool) -> Iterator[Finding]:
         known = rule_names()

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 
-from qlint import readers
 from qlint.inputs.discovery import STANDARD_INPUT, discover
 from qlint.linting.report import Report
 from qlint.linting.session import Session
-from qlint.readers.gate import holds_run, launches
+from qlint.readers.gate import holds_launch, holds_run, launches
+from qlint.readers.input_kinds import KNOWN_INPUTS, is_input, is_launcher, starts_shell
 
 SUPPRESSION_MARKERS = (b"qlint:", b"noqa", b"NOQA")
 """An input without any of these holds no suppression worth looking for."""
@@ -25,7 +25,11 @@ def lint(session: Session, *, check: bool = True) -> Report:
     """Read all inputs of ``session`` and, with ``check``, run the selected rules over them."""
     report = Report()
     found = discover(
-        session.paths, session.settings, readers.SUFFIXES, force_exclude=session.force_exclude
+        session.paths,
+        session.settings,
+        is_input,
+        KNOWN_INPUTS,
+        force_exclude=session.force_exclude,
     )
     # A file without a run may silence what a run elsewhere reads from it. Only a whole folder
     # shows whether one does; single files are how pre-commit calls.
@@ -41,8 +45,7 @@ def lint(session: Session, *, check: bool = True) -> Report:
             unread.append((named, f"cannot be read: {error.strerror}"))
             continue
         report.inputs.append(path)
-        suffix = os.path.splitext(path)[1].lower()
-        has_run = holds_run(data, suffix) or (alone and launches(data, suffix))
+        has_run = _may_hold_run(path, data) or (alone and launches(data, _suffix(path)))
         if has_run:
             flagged.append(path)
             report.sources.put(path, data)
@@ -57,6 +60,17 @@ def lint(session: Session, *, check: bool = True) -> Report:
 
         judge(report, session.settings, suppressing)
     return report
+
+
+def _may_hold_run(path: str, data: bytes) -> bool:
+    suffix = _suffix(path)
+    if is_launcher(path) or (not suffix and starts_shell(data)):
+        return holds_launch(data)
+    return holds_run(data, suffix)
+
+
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
 
 
 def _load(named: str, stdin_filename: str | None) -> tuple[str, bytes]:

@@ -24,7 +24,7 @@ class Argument:
     ``text`` is the word as the program receives it. ``origin`` is where it is written, with the
     stations that its value went through first (a variable's assignment); empty for words typed
     behind ``--`` on qlint's own command line. Where ``unknown`` says why the text is not known,
-    ``text`` is the word as written (``--lr=$LR``).
+    ``text`` is the word as far as it is known, the rest of it as written (``--lr=$LR``).
     """
 
     text: str
@@ -39,7 +39,8 @@ class Command:
     ``environment`` holds the variables set for it, exported or in front of it. ``folder`` is the
     absolute path of the folder in which it runs. ``source`` is where it stands, ``condition`` what
     has to hold for it to run, in the launcher's own words. ``written`` are files that the launcher
-    wrote before, by absolute path.
+    wrote before, by absolute path; ``stdin`` is what it is fed where that is written in place
+    (``python - <<EOF``).
     """
 
     words: tuple[Argument, ...]
@@ -48,3 +49,4 @@ class Command:
     environment: Mapping[str, Argument] = field(default_factory=dict)
     condition: str | None = None
     written: Mapping[str, WrittenFile] = field(default_factory=dict)
+    stdin: WrittenFile | None = None

@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import TypeAlias
 
-from qlint.knowledge.frameworks import Framework, framework
+from qlint.knowledge.frameworks import framework
+from qlint.readers.commands import Argument
 from qlint.readers.documents import Document, Refusal, load
 from qlint.readers.documents.nodes import Mapping, Span
 from qlint.readers.frameworks import registry
-from qlint.readers.frameworks.sheet import (
-    NOT_DISTRIBUTED,
-    ONE_PROCESS,
-    NotTraining,
-    Sheet,
-    effective_batch,
-)
+from qlint.readers.frameworks.runs import Start, run
+from qlint.readers.frameworks.sheet import NotTraining, Sheet
 from qlint.readers.request import Request
-from qlint.recipe import (
-    ABSENT,
-    FIELD_NAMES,
-    Companion,
-    Field,
-    Kind,
-    Note,
-    Origin,
-    Problem,
-    Reading,
-    Recipe,
-    Source,
-    State,
-)
+from qlint.recipe import Companion, Kind, Note, Origin, Problem, Reading, Recipe, Source
 
 Versions: TypeAlias = "dict[str, tuple[str, str]]"
 """Libraries with the version in force and where it was read."""
@@ -83,7 +67,7 @@ def read_configuration(path: str, data: bytes, request: Request) -> Reading:
         beside = os.path.join(os.path.dirname(path), "requirements")
         used = request.versions_for(beside) if used is None else used
         try:
-            recipe, own = _recipe(shown, suffix, name, root, used, len(recipes))
+            recipe, own = run(_start(shown, suffix, name, root, request, used, len(recipes)), root)
         except NotTraining:
             continue
         recipes.append(recipe)
@@ -92,49 +76,32 @@ def read_configuration(path: str, data: bytes, request: Request) -> Reading:
     return Reading(shown, tuple(recipes), notes=tuple(notes), companions=tuple(found))
 
 
-def _recipe(
-    shown: str, suffix: str, name: str, root: Mapping, used: Versions, before: int
-) -> tuple[Recipe, list[Note]]:
-    knowledge = framework(name)
-    in_force = {library: version for library, (version, _) in used.items()}
-    sheet = Sheet(shown, root, knowledge, in_force)
-    registry.reader(name).read(sheet)
-    if not knowledge.open:
-        sheet.note_unknown_keys()
-    fields = _completed(sheet)
+def _start(
+    shown: str,
+    suffix: str,
+    name: str,
+    root: Mapping,
+    request: Request,
+    used: Versions,
+    before: int,
+) -> Start:
     identifier = f"{shown}:1" if not before else f"{shown}:1#{before + 1}"
     line = 1 if not before else root.span.line
-    assumptions = ("no command-line overrides", "no environment variables", "one process")
-    recipe = Recipe(
-        identifier,
+    return Start(
+        name,
+        shown,
         Source(shown, line),
         _KINDS[suffix],
-        knowledge.name,
-        fields,
-        assumptions=(*assumptions, *sheet.assumptions),
-        versions=_versions(knowledge, used),
+        identifier,
+        _without(request.arguments, os.path.basename(shown)),
+        request.environment,
+        used,
     )
-    return recipe, sheet.notes
 
 
-def _completed(sheet: Sheet) -> dict[str, Field]:
-    """Every field in the contract's order, with those that follow from others."""
-    found = sheet.fields
-    origin = Origin(sheet.path, 1, 1, via=f"a configuration of {sheet.knowledge.package}")
-    found.setdefault("framework", Field(State.SET, sheet.knowledge.name, (origin,)))
-    found.setdefault("distributed", NOT_DISTRIBUTED)
-    found.setdefault("world_size", ONE_PROCESS)
-    if "effective_batch_size" not in found:
-        found["effective_batch_size"] = effective_batch(found)
-    return {name: found.get(name, ABSENT) for name in FIELD_NAMES}
-
-
-def _versions(knowledge: Framework, used: Versions) -> dict[str, dict[str, str]]:
-    newest = {"version": knowledge.version, "source": "the newest known to qlint"}
-    versions = {knowledge.package: newest}
-    for library, (version, source) in used.items():
-        versions[library] = {"version": version, "source": source}
-    return versions
+def _without(arguments: Sequence[Argument], file: str) -> tuple[Argument, ...]:
+    """The words that follow the configuration's own name, and those in front of it, without it."""
+    return tuple(word for word in arguments if os.path.basename(word.text) != file)
 
 
 def _several(path: str, name: str, documents: list[Document]) -> Note:

@@ -8,7 +8,7 @@ be given to libcst without fear for time, memory or the interpreter's stack.
 
 from __future__ import annotations
 
-from qlint.readers.prefilter import holds_run, launches
+from qlint.readers.prefilter import holds_launch, holds_run, launches
 
 TYPE_CHECKING = False  # as type checkers know it, without the cost of importing typing
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from qlint.recipe import Problem
 
-__all__ = ["check_nesting", "check_text", "holds_run", "launches", "parse_gate"]
+__all__ = ["check_nesting", "check_text", "holds_launch", "holds_run", "launches", "parse_gate"]
 
 
 def check_text(data: bytes, path: str) -> str | Problem:

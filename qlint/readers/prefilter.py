@@ -79,6 +79,27 @@ _IMPORTING_LINE = re.compile(rb"[ \t]*(?:from[ \t]+([\w.]+)[ \t]+)?\Z")
 _LAUNCHED = re.compile(rb"(?m)^[ \t]*from[ \t]+[\w.]+[ \t]+import[ \t]+(?:main|run|cli)\b")
 _LARGEST_LAUNCHER = 10_000
 
+# A script that starts the training in a program of its own: a call that starts one, and beside it
+# the word of a launcher, or of a script whose name speaks of training. Each with its literal.
+_STARTS = re.compile(
+    rb"subprocess\.(?:run|call|check_call|check_output|Popen)[ \t]*\(|from subprocess import"
+    rb"|os\.(?:system|popen|exec[lv]p?e?)[ \t]*\(|create_subprocess_"
+    rb"|launch_command\(|distributed\.run\b"
+)
+_STARTS_LITERALS = (b"subprocess", b"os.system", b"os.popen", b"os.exec", b"launch_command",
+                    b"distributed.run")  # fmt: skip
+_PROGRAMS: tuple[tuple[bytes, bytes], ...] = (
+    (b"torchrun", rb"[\"' /]torchrun[\"' ]"),
+    (b"accelerate", rb"accelerate(?:[\"'][ \t]{0,4},[ \t\r\n]{0,40}[\"']|[ \t]+)launch\b"),
+    (b"deepspeed", rb"[\"']deepspeed(?: |[\"'],)"),
+    (b"distributed.", rb"torch\.distributed\.(?:run|launch)\b"),
+    (b"launch_command", rb"launch_command\("),
+    (b"llamafactory", rb"llamafactory-cli[\"' ]"),
+    (b"axolotl", rb"[\"']axolotl(?: |[\"'],)|axolotl\.cli\."),
+    (b"tune", rb"[\"']tune(?: |[\"'],[ \t\r\n]{0,40}[\"'])run\b"),
+    (b".py", rb"(?<![A-Za-z])(?:pre|fine)?_?(?:train|tun(?:e|ing)|sft|dpo|q?lora)\w{0,40}\.py\b"),
+)
+
 _LONGEST_LINE = 500
 _MANY_NAMES = 50
 """More imported names that speak of training than this are not searched one by one."""
@@ -88,6 +109,26 @@ _CONFIGURES = re.compile(
     rb"|torchrun|accelerate[ \t]+launch|deepspeed|torchtune|axolotl|llamafactory|trl[ \t]|sft|train"
     rb"|get_peft_model|base_model|bitsandbytes|unsloth"
 )
+
+_STARTS = re.compile(
+    rb"python|torchrun|accelerate|deepspeed|debugpy|llamafactory-cli|axolotl|tune[ \t]+run|trl[ \t]"
+    rb"|litgpt|swift[ \t]|xtuner|autotrain|ludwig|unsloth|\.py\b|\b(?:ba)?sh[ \t]|sbatch|srun|qsub"
+)
+_TRAINS = re.compile(
+    rb"(?i)train|tun(?:e|ing)\b|sft|dpo|lora|axolotl|accelerate[ \t]|torchrun|deepspeed|--lr\b"
+    rb"|epoch|batch|learning.rate|sh[ \t]+\S{1,200}\.sh\b|sbatch[ \t]"
+)
+
+
+_MM_CONFIGURATION = re.compile(
+    rb"(?m)^(?:optim_wrapper|train_cfg|training_args)[ \t]*=[ \t]*dict\("
+    rb"|^with[ \t]+read_base\(\)"
+)
+
+
+def configures_by_assignment(data: bytes) -> bool:
+    """Whether a Python file is a configuration of xtuner: names that are assigned tables."""
+    return b"xtuner" in data and _MM_CONFIGURATION.search(data) is not None
 
 
 def holds_run(data: bytes, suffix: str) -> bool:
@@ -107,7 +148,14 @@ def holds_run(data: bytes, suffix: str) -> bool:
         or _uses_builder(data)
         or (any(word in data for word in _LOOPS) and any(word in data for word in _PRETRAINED))
         or _starts_imported_training(data)
+        or _starts_program(data)
+        or configures_by_assignment(data)
     )
+
+
+def holds_launch(data: bytes) -> bool:
+    """Whether a launcher (shell script, Makefile, Dockerfile, launch.json) may start a training."""
+    return _STARTS.search(data) is not None and _TRAINS.search(data) is not None
 
 
 def launches(data: bytes, suffix: str) -> bool:
@@ -120,6 +168,13 @@ def launches(data: bytes, suffix: str) -> bool:
     return (
         _LAUNCHED.search(data) is not None and re.search(rb"\b(?:main|run|cli)\(", data) is not None
     )
+
+
+def _starts_program(data: bytes) -> bool:
+    """Whether a program that trains is started here."""
+    if not any(literal in data for literal in _STARTS_LITERALS) or not _STARTS.search(data):
+        return False
+    return any(literal in data and re.search(sign, data) for literal, sign in _PROGRAMS)
 
 
 def _uses_builder(data: bytes) -> bool:

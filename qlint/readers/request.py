@@ -32,6 +32,11 @@ class Request:
     written: Mapping[str, WrittenFile] = field(default_factory=dict)
     started_in: str | None = None
     environment: Mapping[str, Argument] = field(default_factory=dict)
+    decided: bool = False
+    """A command starts the input with these arguments: switches that it leaves off stay off."""
+    named: tuple[str, ...] = ()
+    """The files and folders that were asked for, as they were named: files below one are shown in
+    the same way. Empty where that is not known."""
     installed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
@@ -40,12 +45,13 @@ class Request:
         return tuple(argument.text for argument in self.arguments)
 
     def display(self, path: str) -> str:
-        """A path as the report names it: relative to the root where it lies inside."""
-        try:
-            relative = os.path.relpath(path, self.root)
-        except ValueError:  # Another drive.
-            return path
-        return path if relative.startswith("..") else relative
+        """A path as the report names it: as a folder that was named shows it, or from the root."""
+        whole = os.path.abspath(path)
+        for named in self.named:
+            around = os.path.abspath(named)
+            if whole == around or whole.startswith(around.rstrip(os.sep) + os.sep):
+                return os.path.normpath(os.path.join(named, os.path.relpath(whole, around)))
+        return _relative(whole, os.getcwd() if self.named else self.root) or path
 
     def versions_for(self, path: str) -> dict[str, tuple[str, str]]:
         """Library versions in force for an input: ``{library: (version, where it was read)}``.
@@ -59,3 +65,12 @@ class Request:
             name: (version, "--target-versions") for name, version in self.target_versions.items()
         }
         return {**project_versions(path, self.root, self.installed), **asked}
+
+
+def _relative(path: str, folder: str) -> str | None:
+    """A path from a folder that it lies in; None where it does not."""
+    try:
+        relative = os.path.relpath(path, folder)
+    except ValueError:  # Another drive.
+        return None
+    return None if relative.startswith("..") else relative

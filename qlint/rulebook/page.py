@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,16 +23,20 @@ _NAMES = {"python": "train.py", "yaml": "config.yaml", "json": "config.json"}
 """The languages of blocks that are inputs, with the name under which each is read."""
 
 _HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(\w+)(?: ([\w.-]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _OPTION = re.compile(r"`(\w+)`\s+\(default ([^)]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An input on a page: a script or a configuration, by the name that its form would have."""
+    """An input on a page: a script or a configuration, by the name that its form would have.
+
+    ``beside`` are the files that lie in its folder, by name: blocks that say theirs.
+    """
 
     name: str
     text: str
+    beside: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +66,31 @@ class Page:
     @property
     def examples(self) -> tuple[Example, ...]:
         """Inputs under Example, each with the text block that follows it."""
-        blocks = _BLOCK.findall(self.section("Example"))
-        return tuple(
-            Example(
-                Sample(_NAMES[language], text),
-                " ".join(following[1].split()) if following[0] == "text" else "",
-            )
-            for (language, text), following in zip(blocks, [*blocks[1:], ("", "")], strict=True)
-            if language in _NAMES
-        )
+        return tuple(_examples(_BLOCK.findall(self.section("Example"))))
 
     @property
     def remedies(self) -> tuple[Sample, ...]:
         """Inputs under Use instead."""
         blocks = _BLOCK.findall(self.section("Use instead"))
-        return tuple(
-            Sample(_NAMES[language], text) for language, text in blocks if language in _NAMES
-        )
+        return tuple(example.sample for example in _examples(blocks))
 
     @property
     def documented_options(self) -> dict[str, str]:
         """Options named under What it does, with their defaults as written there."""
         return dict(_OPTION.findall(self.section("What it does")))
+
+
+def _examples(blocks: list[tuple[str, str, str]]) -> Iterator[Example]:
+    """The inputs of a section: a block with a name of its own belongs to the input after it."""
+    beside: list[tuple[str, str]] = []
+    following = [*blocks[1:], ("", "", "")]
+    for (language, name, text), (after, _, message) in zip(blocks, following, strict=True):
+        if name:
+            beside.append((name, text))
+        elif language in _NAMES:
+            said = " ".join(message.split()) if after == "text" else ""
+            yield Example(Sample(_NAMES[language], text, tuple(beside)), said)
+            beside = []
 
 
 def read_page(path: Path) -> Page:

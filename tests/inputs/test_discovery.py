@@ -9,8 +9,14 @@ from qlint.inputs.discovery import discover
 from qlint.settings.in_force import Settings
 
 
+def is_python(path: str) -> bool:
+    return path.endswith(".py")
+
+
 def paths(*named: str, settings: Settings | None = None, force_exclude: bool = False) -> list[str]:
-    return discover(named, settings or Settings(), (".py",), force_exclude=force_exclude).paths
+    return discover(
+        named, settings or Settings(), is_python, ".py", force_exclude=force_exclude
+    ).paths
 
 
 def write(*names: str) -> None:
@@ -69,7 +75,7 @@ def test_a_tracked_file_that_was_deleted_is_no_trouble(folder: Path) -> None:
     write("a.py", "b.py")
     git("add", ".")
     Path("a.py").unlink()
-    assert discover(["."], Settings(), (".py",)) == (["b.py"], [])
+    assert discover(["."], Settings(), is_python, ".py") == (["b.py"], [])
 
 
 def test_a_hook_environment_does_not_mislead_git(
@@ -97,7 +103,7 @@ def test_a_named_file_is_linted_though_excluded_unless_a_tool_named_it(folder: P
     settings.extend_exclude = ("legacy/",)
     assert paths("legacy/b.py", settings=settings) == ["legacy/b.py"]
     assert paths("legacy/b.py", settings=settings, force_exclude=True) == []
-    assert discover(["data.csv"], settings, (".py",), force_exclude=True).skipped == []
+    assert discover(["data.csv"], settings, is_python, ".py", force_exclude=True).skipped == []
 
 
 def test_a_folder_named_like_a_script_is_a_folder(tree: Path) -> None:
@@ -126,16 +132,16 @@ def test_a_missing_path_is_a_usage_error(folder: Path) -> None:
 def test_what_cannot_be_read_is_skipped_visibly(tree: Path) -> None:
     os.symlink("nowhere", "broken.py")
     os.mkfifo("pipe.py")
-    skipped = dict(discover(["."], Settings(), (".py",)).skipped)
+    skipped = dict(discover(["."], Settings(), is_python, ".py").skipped)
     assert skipped.get("broken.py") == "broken symbolic link"
     # git does not list FIFOs, so only the walk and a direct call meet one.
-    skipped = dict(discover(["pipe.py"], Settings(), (".py",)).skipped)
+    skipped = dict(discover(["pipe.py"], Settings(), is_python, ".py").skipped)
     assert skipped["pipe.py"].startswith("not a regular file")
 
 
 def test_another_kind_of_file_is_named_with_the_kinds_there_are(folder: Path) -> None:
     write("notes.md")
-    assert discover(["notes.md"], Settings(), (".py",)).skipped == [
+    assert discover(["notes.md"], Settings(), is_python, ".py").skipped == [
         ("notes.md", "no reader for .md files, only for .py")
     ]
 
@@ -143,4 +149,6 @@ def test_another_kind_of_file_is_named_with_the_kinds_there_are(folder: Path) ->
 def test_a_huge_file_is_not_read(folder: Path) -> None:
     with open("huge.py", "wb") as file:
         file.truncate(2**30)
-    assert discover(["."], Settings(), (".py",)).skipped == [("huge.py", "larger than 256 MiB")]
+    assert discover(["."], Settings(), is_python, ".py").skipped == [
+        ("huge.py", "larger than 256 MiB")
+    ]

@@ -42,6 +42,14 @@ RUNS = {
     "imported start at the margin": b"from x import (\n  a,\n  run_sft,\n)\nrun_sft()\n",
     "imported module": b"import finetune\nif __name__ == '__main__':\n    finetune.main()\n",
     "imported main": b"from .train import main\nmain()\n",
+    "started by torchrun": b"import subprocess\nsubprocess.run(['torchrun', 'a.py'])\n",
+    "started by accelerate": b"import os\nos.system('accelerate launch a.py')\n",
+    "accelerate as words": b"subprocess.Popen([\n  'accelerate', 'launch', 'a.py'])\n",
+    "started by deepspeed": b"import subprocess as s\nos.system('deepspeed a.py')\n",
+    "a module of torch": b"subprocess.call([exe, '-m', 'torch.distributed.run', 'a.py'])\n",
+    "a training script": b"from subprocess import run\nrun(['python', 'src/finetune_lora.py'])\n",
+    "replaced by a launcher": b"import os\nos.execvp('torchrun', ['torchrun', 'a.py'])\n",
+    "accelerate's own launcher": b"launch_command(args)\n",
     "one-line windows file": b"import trl\r\ntrl.SFTTrainer()\r\n",
 }
 
@@ -56,6 +64,8 @@ NO_RUNS = {
     "doctest": b"'''\n>>> LoraConfig(r=8)\n'''\n",
     "pytorch loop": b"import torch\nloss.backward()\n",
     "scikit-learn": b"from sklearn.model_selection import train_test_split\ntrain_test_split(x)\n",
+    "another program": b"import subprocess\nsubprocess.run(['git', 'clone', 'autotune.py'])\n",
+    "a mention of a launcher": b"# use torchrun train.py or 'accelerate launch'\n",
     "pretrained tokenizer": b"AutoTokenizer.from_pretrained('x')\n",
 }
 

@@ -41,8 +41,11 @@ REMEDIES = [
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 
 
-def findings_in(rule: Rule, sample: Sample) -> Iterator[Finding]:
-    reading = read(sample.name, sample.text.encode(), Request())
+def findings_in(rule: Rule, sample: Sample, folder: Path) -> Iterator[Finding]:
+    for name, text in sample.beside:
+        (folder / name).write_text(text)
+    request = Request(root=str(folder), display_path=sample.name)
+    reading = read(str(folder / sample.name), sample.text.encode(), request)
     subjects = reading.recipes if rule.scope == "recipe" else [reading]
     for subject in subjects:
         yield from rule.check(subject, rule.context())
@@ -109,12 +112,15 @@ def test_there_is_a_script_to_avoid_and_one_to_use(rule: Rule) -> None:
 
 @needs_reader
 @pytest.mark.parametrize(("rule", "example"), EXAMPLES)
-def test_an_example_is_reported_with_the_message_on_the_page(rule: Rule, example: Any) -> None:
-    messages = [without_origins(found.message) for found in findings_in(rule, example.sample)]
+def test_an_example_is_reported_with_the_message_on_the_page(
+    rule: Rule, example: Any, tmp_path: Path
+) -> None:
+    found = findings_in(rule, example.sample, tmp_path)
+    messages = [without_origins(finding.message) for finding in found]
     assert messages == [without_origins(example.message)]
 
 
 @needs_reader
 @pytest.mark.parametrize(("rule", "remedy"), REMEDIES)
-def test_a_remedy_is_silent(rule: Rule, remedy: Sample) -> None:
-    assert list(findings_in(rule, remedy)) == []
+def test_a_remedy_is_silent(rule: Rule, remedy: Sample, tmp_path: Path) -> None:
+    assert list(findings_in(rule, remedy, tmp_path)) == []

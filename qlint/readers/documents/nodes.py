@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
+from qlint.recipe import Origin
+
 
 class Span(NamedTuple):
     """Lines and columns from 1, in code points; the end is exclusive."""
@@ -19,10 +21,26 @@ class Span(NamedTuple):
     end_column: int
 
 
+class Given(NamedTuple):
+    """The place of what stands in no document: the stations on its way, the decisive one first.
+
+    A word of a command line has one, and a value that a Python configuration computes.
+    """
+
+    stations: tuple[Origin, ...]
+
+    @property
+    def span(self) -> Span:
+        """Where the first station is."""
+        first = self.stations[0]
+        line, column = first.line or 1, first.column or 1
+        return Span(line, column, first.end_line or line, first.end_column or column)
+
+
 class _Placed:
     """Something that stands somewhere. Where is worked out when it is asked for: few values are.
 
-    ``place`` is a span, or an event of PyYAML's parser with its two marks.
+    ``place`` is a span, an event of PyYAML's parser with its two marks, or Given.
     """
 
     __slots__ = ("place",)
@@ -36,6 +54,8 @@ class _Placed:
         place = self.place
         if type(place) is Span:
             return place
+        if type(place) is Given:
+            return place.span
         start, end = place.start_mark, place.end_mark
         return Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 

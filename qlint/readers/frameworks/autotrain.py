@@ -16,10 +16,17 @@ def recognise(root: Mapping) -> float:
     return 1.0 if all(key in root for key in needed) and "params" in root else 0.0
 
 
+def located(key: str, root: Mapping) -> str:
+    """The base and the project stand beside the parameters; `--trainer` is in the task."""
+    return {"model": "base_model", "project_name": key, "task": key}.get(key, f"params.{key}")
+
+
 def read(sheet: Sheet) -> None:
     """Fill in the fields of a run of AutoTrain."""
-    task = str(sheet.value("task") or "")
-    if not task.startswith(_TASKS):
+    task = str(sheet.value("task") or sheet.command or "")
+    if task == "llm":
+        task = f"llm-{sheet.value('params.trainer') or 'default'}"
+    if not task.startswith(_TASKS) and not (sheet.elsewhere is not None and not task):
         raise NotTraining
     sheet.take_all(
         "model_name", "learning_rate", "optim", "lr_scheduler_type", "max_grad_norm",
@@ -90,10 +97,6 @@ def _quantisation(sheet: Sheet) -> None:
         common.eight_bit(sheet, method)
     elif method.value == "int4":
         common.four_bit(sheet, method)
-        if method.state is State.DEFAULT:
-            for name in ("quant_method", "load_in_4bit"):
-                field = sheet.fields[name]
-                sheet.fields[name] = Field(State.DEFAULT, field.value, field.origin)
         for name in common.DETAILS:
             sheet.fields[name] = sheet.fact(name)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from qlint.knowledge import libraries
 from qlint.readers.dtypes import dtype_name
 from qlint.readers.frameworks.sheet import Sheet
 from qlint.readers.quantised_names import quantised_by_name
@@ -74,8 +75,8 @@ def not_quantised(sheet: Sheet, four: Field | None = None, eight: Field | None =
 def eight_bit(sheet: Sheet, switch: Field, four: Field | None = None) -> None:
     """A base that bitsandbytes loads in 8 bits."""
     fields = sheet.fields
-    fields["quant_method"] = Field(State.SET, "bitsandbytes", switch.origin)
-    fields["load_in_8bit"] = Field(State.SET, True, switch.origin)
+    fields["quant_method"] = Field(switch.state, "bitsandbytes", switch.origin)
+    fields["load_in_8bit"] = Field(switch.state, True, switch.origin)
     fields["load_in_4bit"] = four or sheet.by_default(False, "8-bit is configured")
     sheet.absent(*DETAILS)
 
@@ -83,8 +84,8 @@ def eight_bit(sheet: Sheet, switch: Field, four: Field | None = None) -> None:
 def four_bit(sheet: Sheet, switch: Field, eight: Field | None = None) -> None:
     """A base that bitsandbytes loads in 4 bits; the details are the framework's own affair."""
     fields = sheet.fields
-    fields["quant_method"] = Field(State.SET, "bitsandbytes", switch.origin)
-    fields["load_in_4bit"] = Field(State.SET, True, switch.origin)
+    fields["quant_method"] = Field(switch.state, "bitsandbytes", switch.origin)
+    fields["load_in_4bit"] = Field(switch.state, True, switch.origin)
     fields["load_in_8bit"] = eight or sheet.by_default(False, "4-bit is configured")
 
 
@@ -127,6 +128,17 @@ def warmup(sheet: Sheet, steps: str | None, ratio: str | None, default: Field | 
         "ratio": float(share) if isinstance(share, (int, float)) else share,
     }
     return Field(State.SET, value, tuple(station for part in given for station in part.origin))
+
+
+def default_of_class(sheet: Sheet, name: str, parameter: str) -> Field | None:
+    """The default of a parameter of a library's class, by its dotted name: an optimizer's."""
+    library, _, rest = name.partition(".")
+    if library not in libraries.libraries():
+        return None
+    found = libraries.parameters(library, rest, sheet.versions).get(parameter)
+    if found is None or found.required:
+        return None
+    return sheet.by_default(found.value, f"default of {name} in {library} {found.version}")
 
 
 def no_adapter(sheet: Sheet) -> None:

@@ -5,10 +5,9 @@ Target modules are given by the names that Hugging Face models have for them.
 
 from __future__ import annotations
 
-from qlint.knowledge import libraries
 from qlint.readers.documents.nodes import Mapping
 from qlint.readers.frameworks import common
-from qlint.readers.frameworks.sheet import Sheet
+from qlint.readers.frameworks.sheet import NotTraining, Sheet
 from qlint.recipe import ABSENT, Field, State
 
 _TARGETS = (
@@ -32,6 +31,14 @@ def recognise(root: Mapping) -> float:
     return min(1.0, found / 4) if found >= 2 else 0.0
 
 
+def located(key: str, root: Mapping) -> str:
+    """The optimizer's arguments may be given without `init_args` in between."""
+    first, _, last = key.partition(".")
+    if first == "optimizer" and last and not last.startswith(("init_args", "class_path", "help")):
+        return f"optimizer.init_args.{last}"
+    return "optimizer.class_path" if key == "optimizer" else key
+
+
 def read(sheet: Sheet) -> None:
     """Fill in the fields of a run of LitGPT."""
     sheet.take_all(
@@ -39,7 +46,11 @@ def read(sheet: Sheet) -> None:
         "max_steps",
     )  # fmt: skip
     sheet.require("model_name")
+    if sheet.command is not None and "adapter" in sheet.command:
+        raise NotTraining  # LLaMA-Adapter has no rank and no target modules.
     with_adapter = any(key.startswith("lora_") for key in sheet.root) or "quantize" in sheet.root
+    if sheet.command is not None:
+        with_adapter = not sheet.command.endswith(("full", "pretrain"))
     _precision(sheet)
     _processes(sheet)
     if with_adapter:
@@ -52,11 +63,8 @@ def read(sheet: Sheet) -> None:
     _optimizer(sheet)
     _accumulation(sheet)
     sheet.fields["lr_scheduler_type"] = sheet.fact("lr_scheduler_type")
-    default = sheet.default_of("lr_warmup_steps")
-    steps = default.value if default is not None else 100
-    via = default.reason if default is not None else None
     sheet.fields["warmup"] = common.warmup(
-        sheet, "train.lr_warmup_steps", None, sheet.by_default({"steps": steps, "ratio": 0.0}, via)
+        sheet, "train.lr_warmup_steps", None, sheet.fact("warmup")
     )
     several = sheet.fields.get("world_size", ABSENT)
     on = several.known and type(several.value) is int and several.value > 1
@@ -81,6 +89,10 @@ def _precision(sheet: Sheet) -> None:
 def _processes(sheet: Sheet) -> None:
     devices, hosts = sheet.written("devices"), sheet.written("num_nodes")
     if devices is None:
+        # Fabric starts as many processes as it is told to, whatever the environment says.
+        sheet.fields.pop("world_size", None)
+        if sheet.elsewhere is not None:
+            sheet.fields["world_size"] = sheet.unknown(sheet.elsewhere)
         return
     if type(devices.value) is not int:
         sheet.fields["world_size"] = sheet.unknown("as many devices as there are", "devices")
@@ -149,28 +161,23 @@ def _optimizer(sheet: Sheet) -> None:
         fact = sheet.fact("paged_optimizer")
         chosen = Field(chosen.state, fact.value, (*chosen.origin, *fact.origin))
     fields["optim"] = chosen
-    library, _, name = str(chosen.value or "").partition(".")
-    known = library in libraries.libraries()
-    parameters = libraries.parameters(library, name, sheet.versions) if known else {}
     for field, key in (("learning_rate", "lr"), ("weight_decay", "weight_decay")):
         if sheet.take(field).state is not State.ABSENT:
             continue
-        parameter = parameters.get(key)
-        if parameter is not None and not parameter.required:
-            via = f"default of {library}.{name} in {library} {parameter.version}"
-            fields[field] = sheet.by_default(parameter.value, via)
+        default = common.default_of_class(sheet, str(chosen.value or ""), key)
+        if default is not None:
+            fields[field] = default
 
 
 def _accumulation(sheet: Sheet) -> None:
     """The global batch divided among processes and micro-batches."""
-    total = sheet.written("train.global_batch_size") or sheet.default_of("global_batch_size")
+    total = sheet.written("train.global_batch_size") or sheet.fact("global_batch_size")
     micro = sheet.fields["per_device_train_batch_size"]
     world = sheet.fields.get("world_size")
     processes = 1 if world is None else world.value
-    whole = total.value if total is not None and total.known else None
+    whole = total.value
     if type(whole) is int and type(micro.value) is int and type(processes) is int:
         steps = max(1, whole // max(1, processes) // max(1, micro.value))
-        assert total is not None
         sheet.fields["gradient_accumulation_steps"] = Field(total.state, steps, total.origin)
     else:
         reason = "the global batch divided by devices and micro-batch, not all of them known"

@@ -55,7 +55,7 @@ def _trains(sheet: Sheet) -> bool:
         return sheet.value("do_train") is not False
     if sheet.node("export_dir") is not None:
         return False
-    if any(sheet.node(key) is not None for key in _TRAINING):
+    if sheet.elsewhere is not None or any(sheet.node(key) is not None for key in _TRAINING):
         sheet.assumptions.append("do_train is given")
         return True
     return False

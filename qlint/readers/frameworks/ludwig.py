@@ -19,7 +19,7 @@ def recognise(root: Mapping) -> float:
 def read(sheet: Sheet) -> None:
     """Fill in the fields of a run of Ludwig."""
     trainer = sheet.value("trainer.type")
-    if trainer is None or trainer == "none":
+    if trainer == "none" or (trainer is None and sheet.elsewhere is None):
         raise NotTraining
     sheet.take_all(
         "model_name", "learning_rate", "optim", "lr_scheduler_type", "max_grad_norm",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from functools import cache
 from typing import Protocol
 
@@ -10,7 +11,8 @@ from qlint.readers.documents.nodes import Mapping
 from qlint.readers.frameworks.sheet import Sheet
 
 FRAMEWORKS = (
-    "torchtune", "axolotl", "llamafactory", "autotrain", "ludwig", "unsloth", "litgpt", "swift",
+    "torchtune", "axolotl", "llamafactory", "llamafactory_v1", "autotrain", "ludwig", "unsloth",
+    "litgpt", "swift_megatron", "swift",
     "alignment_handbook", "trl", "training_arguments",
 )  # fmt: skip
 """Names of modules beside this one; the most particular first, which wins where two are even."""
@@ -26,21 +28,41 @@ class FrameworkReader(Protocol):
         """Fill in the fields of the run that the sheet's document configures."""
 
 
+SCRIPTS = frozenset({
+    "alpaca_lora", "chinese_alpaca", "fastchat", "openrlhf", "peft_sft", "qlora", "run_clm",
+    "unsloth_script",
+})  # fmt: skip
+"""Names of modules in the folder of scripts: they have a command line and no configuration."""
+
+_READ_AS = {"stranger": "training_arguments"}
+"""Data files that another's module reads."""
+
+
 @cache
 def reader(name: str) -> FrameworkReader:
-    """The module of a framework, imported when a first document needs it."""
-    module: FrameworkReader = importlib.import_module(f"qlint.readers.frameworks.{name}")
+    """The module of a framework or a script, imported when it is first needed."""
+    name = _READ_AS.get(name, name)
+    folder = "scripts." if name in SCRIPTS else ""
+    module: FrameworkReader = importlib.import_module(f"qlint.readers.frameworks.{folder}{name}")
     return module
+
+
+def locator(name: str) -> Callable[[str, Mapping], str] | None:
+    """Where an option of the framework stands in its configuration, if not under its own name."""
+    found: Callable[[str, Mapping], str] | None = getattr(reader(name), "located", None)
+    return found
 
 
 _NEEDED = {
     "torchtune": ("optimizer",),
     "axolotl": ("base_model",),
     "llamafactory": ("model_name_or_path",),
+    "llamafactory_v1": ("model_class", "micro_batch_size", "cutoff_len"),
     "autotrain": ("task",),
     "ludwig": ("model_type",),
     "unsloth": ("training",),
     "litgpt": ("train",),
+    "swift_megatron": ("micro_batch_size", "global_batch_size", "recompute_granularity"),
     "swift": ("dataset",),
     "alignment_handbook": ("model_name_or_path",),
     "trl": ("model_name_or_path",),

@@ -9,7 +9,7 @@ framework's default is `default`, a placeholder, a tag or a variable of the envi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import TypeAlias
@@ -17,6 +17,7 @@ from typing import TypeAlias
 from qlint.knowledge.frameworks import REQUIRED, Framework, framework
 from qlint.readers.documents import nodes
 from qlint.readers.documents.scalars import looks_like_number, resolve_loosely
+from qlint.readers.frameworks.spelling import nearest_name
 from qlint.recipe import ABSENT, Field, Json, Note, Origin, State
 
 Normalise: TypeAlias = Callable[[Json], Json]
@@ -46,8 +47,12 @@ class Sheet:
         root: nodes.Mapping,
         knowledge: Framework,
         versions: Mapping[str, str] | None = None,
+        command: str | None = None,
     ) -> None:
         self.path = path
+        self.command = command
+        self.elsewhere: str | None = None
+        """What else decides, if anything: a file that is not there, words that are not known."""
         self.root = root
         self.knowledge = knowledge
         self.versions = versions or {}
@@ -130,11 +135,16 @@ class Sheet:
 
     # -- fields ------------------------------------------------------------------------------
 
-    def origin(self, node: nodes.Node, via: str) -> Origin:
-        """Where a node stands."""
+    def origins(self, node: nodes.Node, via: str) -> tuple[Origin, ...]:
+        """Where a node stands, and the way it came where it stands in no document."""
+        if type(node.place) is nodes.Given:
+            return node.place.stations
         span = node.span
         if not isinstance(node, nodes.Scalar):
             span = self._from_its_key(node) or span
+        return (self._at(span, via),)
+
+    def _at(self, span: nodes.Span, via: str) -> Origin:
         return Origin(self.path, span.line, span.column, None, None, via,
                       span.end_line, span.end_column)  # fmt: skip
 
@@ -152,21 +162,21 @@ class Sheet:
         node = self.node(key)
         if node is None:
             return None
-        origin = self.origin(node, via or key)
+        origin = self.origins(node, via or key)
         try:
             value = self.plain(node)
             if normalise is not None:
                 value = normalise(value)
         except Lost as lost:
-            return Field(State.UNKNOWN, None, (origin, replace(origin, via=str(lost))))
-        return Field(State.SET, value, (origin,))
+            return Field(State.UNKNOWN, None, (*origin, replace(origin[-1], via=str(lost))))
+        return Field(State.SET, value, origin)
 
     def concluded(self, key: str, value: Json, via: str | None = None) -> Field:
         """A field with a value that follows from what a key says."""
         node = self.node(key)
         if node is None:
             return self.by_default(value, via)
-        return Field(State.SET, value, (self.origin(node, via or key),))
+        return Field(State.SET, value, self.origins(node, via or key))
 
     def by_default(self, value: Json, what: str | None = None) -> Field:
         """A field with a default of the framework."""
@@ -179,8 +189,12 @@ class Sheet:
     def unknown(self, reason: str, key: str | None = None) -> Field:
         """An unknown field, at the key that makes it so where there is one."""
         node = self.node(key) if key is not None else None
-        origin = self.origin(node, reason) if node is not None else Origin(via=reason)
-        return Field(State.UNKNOWN, None, (origin,))
+        if node is None:
+            return Field(State.UNKNOWN, None, (Origin(via=reason),))
+        origin = self.origins(node, reason)
+        if origin[-1].via != reason:
+            origin = (*origin, replace(origin[-1], via=reason))
+        return Field(State.UNKNOWN, None, origin)
 
     def default_of(self, key: str) -> Field | None:
         """The framework's own default of a key; None where it has none, or that is None."""
@@ -240,7 +254,7 @@ class Sheet:
         sign = "" if exponent.startswith(("-", "+")) or not mark else "+"
         meant = f"{mantissa}{mark}{sign}{exponent}"
         message = f"{key}: {text} is text to a YAML 1.1 loader; write {meant}"
-        origin, owner = self.origin(node, key), self.knowledge.file
+        origin, owner = self.origins(node, key)[0], self.knowledge.file
         self.notes.append(Note("number-as-text", key, message, origin, meant, framework=owner))
 
     def note_ignored_key(self, key: str, message: str, remedy: str) -> None:
@@ -248,11 +262,16 @@ class Sheet:
         entry = self.root.entry_at(key)
         if entry is None:
             return
-        span = entry.key
-        origin = Origin(self.path, span.line, span.column, None, None, key,
-                        span.end_line, span.end_column)  # fmt: skip
-        owner = self.knowledge.file
+        origin, owner = self._key_origin(entry, key), self.knowledge.file
         self.notes.append(Note("ignored-key", key, message, origin, remedy, framework=owner))
+
+    def _key_origin(self, entry: nodes.Entry, path: str) -> Origin:
+        """Where a key stands."""
+        place = entry.place.place
+        origin = place.stations[0] if type(place) is nodes.Given else self._at(entry.key, path)
+        if origin.path is None:  # Typed behind `--`: it stands in no file.
+            return replace(origin, path=self.path, line=1, column=1)
+        return origin
 
     def check_number(self, key: str, field: Field) -> None:
         """Note a number that was read as text."""
@@ -274,19 +293,25 @@ class Sheet:
         for key, entry in holder.entries.items():
             if key in known or key in further or key.startswith(("x-", "_", ".")):
                 continue
-            # What is written besides is not what was meant.
-            nearest = _nearest(key, (known | further).difference(holder.entries))
+            nearest = nearest_name(key, (known | further).difference(_besides(holder, entry)))
             if near_only and nearest is None:
                 continue
             message = f"{self.knowledge.package} has no key {key!r}"
             if nearest:
                 message += f"; did you mean {nearest}?"
-            span = entry.key
             path = f"{prefix}.{key}" if prefix else key
-            origin = Origin(self.path, span.line, span.column, None, None, path,
-                            span.end_line, span.end_column)  # fmt: skip
-            owner = self.knowledge.file
+            origin, owner = self._key_origin(entry, path), self.knowledge.file
             self.notes.append(Note("unknown-key", path, message, origin, nearest, framework=owner))
+
+
+def _besides(holder: nodes.Mapping, entry: nodes.Entry) -> Iterable[str]:
+    """What is written besides in the same place, which is not what was meant.
+
+    A command line may well mean a key of the file.
+    """
+    if type(entry.place.place) is not nodes.Given:
+        return holder.entries
+    return [key for key, one in holder.entries.items() if type(one.place.place) is nodes.Given]
 
 
 @cache
@@ -307,62 +332,5 @@ def _fact_field(file: str, name: str) -> Field:
     return Field(State.DEFAULT, fact.value, (Origin(via=f"{knowledge.label} ({fact.source})"),))
 
 
-def _nearest(name: str, known: Collection[str]) -> str | None:
-    """The known name that takes the fewest edits to get to, if they are few for its length."""
-    wanted = name.casefold()[:80]
-    letters = set(wanted)
-    allowed = max(1, min(3, len(wanted) // 3))
-    longer = [other for other in known if len(wanted) > 4 and other.startswith(wanted)]
-    if longer:
-        return min(longer, key=lambda other: (len(other), other))
-    best, found = allowed + 1, None
-    for other in known:
-        # Cheap questions first: the keys of a large framework are many hundreds.
-        if not -allowed <= len(other) - len(wanted) <= allowed:
-            continue
-        if wanted[:1] != other[:1] and wanted[-3:] != other[-3:]:
-            continue
-        if len(letters ^ set(other)) > allowed + 1:
-            continue
-        distance = _edits(wanted, other)
-        if distance < best or (distance == best and found is not None and other < found):
-            best, found = distance, other
-    return found
-
-
-def _edits(one: str, other: str) -> int:
-    """Letters to insert, delete or replace to get from one text to the other."""
-    row = list(range(len(other) + 1))
-    for number, letter in enumerate(one, start=1):
-        previous, row[0] = row[0], number
-        for place, against in enumerate(other, start=1):
-            above = row[place]
-            row[place] = min(above + 1, row[place - 1] + 1, previous + (letter != against))
-            previous = above
-    return row[-1]
-
-
-def effective_batch(fields: Mapping[str, Field]) -> Field:
-    """Per-device batch times accumulation times world size."""
-    batch = fields.get("per_device_train_batch_size", ABSENT)
-    accumulation = fields.get("gradient_accumulation_steps", ABSENT)
-    world = fields.get("world_size", ABSENT)
-    parts = (batch, accumulation, world)
-    for part in parts:
-        if part.state is State.UNKNOWN:
-            return Field(State.UNKNOWN, None, (Origin(via=part.reason or "a part is not known"),))
-    values = [part.value for part in parts if part.known]
-    if len(values) != 3 or not all(type(value) is int for value in values):
-        return ABSENT
-    given = [part for part in parts[:2] if part.state is State.SET]
-    product = values[0] * values[1] * values[2]
-    origin = tuple(station for part in given for station in part.origin)
-    return Field(State.SET if given else State.DEFAULT, product, origin or batch.origin)
-
-
 class NotTraining(Exception):
     """A file of the framework that does something other than train: inference, merging."""
-
-
-ONE_PROCESS = Field(State.DEFAULT, 1, (Origin(via="one process is assumed"),))
-NOT_DISTRIBUTED = Field(State.DEFAULT, "none", (Origin(via="one process is assumed"),))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qlint.readers.documents.nodes import Mapping
 from qlint.readers.frameworks import common
+from qlint.readers.frameworks.processes import ONE_PROCESS
 from qlint.readers.frameworks.sheet import NotTraining, Sheet
 from qlint.readers.frameworks.trainer_arguments import Arguments
 from qlint.recipe import ABSENT, Field, State
@@ -14,7 +15,6 @@ _SIGNS = (
     "rlhf_type", "freeze_vit", "attn_impl", "dataset_num_proc", "lora_target_modules", "use_hf",
     "quant_bits", "model_id_or_path", "system", "max_length", "deepspeed",
 )  # fmt: skip
-_MEGATRON = ("tensor_model_parallel_size", "micro_batch_size", "global_batch_size", "rollout")
 _ATTENTION = {"flash_attn": "flash_attention_2", "flash_attention_2": "flash_attention_2"}
 
 
@@ -30,8 +30,8 @@ def recognise(root: Mapping) -> float:
 
 def read(sheet: Sheet) -> None:
     """Fill in the fields of a run of ms-swift."""
-    if any(key in sheet.root for key in _MEGATRON):
-        raise NotTraining  # Megatron's arguments are others, and it adapts no quantised base.
+    if "rollout" in sheet.root:
+        raise NotTraining  # A cluster of programs, each with a table of its own.
     arguments = Arguments(sheet, "transformers", "TrainingArguments")
     arguments.fill()
     sheet.also_known(arguments.parameters)
@@ -62,10 +62,13 @@ def _accumulation(sheet: Sheet) -> None:
     if sheet.node("gradient_accumulation_steps") is not None:
         return
     batch = sheet.fields["per_device_train_batch_size"].value
-    if type(batch) is int and batch > 0:
+    world = sheet.fields.get("world_size", ONE_PROCESS)
+    if world.state is State.UNKNOWN:
+        sheet.fields["gradient_accumulation_steps"] = world
+    elif type(batch) is int and batch > 0:
         fact = sheet.knowledge.facts["batch"]
         via = f"{sheet.knowledge.label}: enough for a batch of 16 ({fact.source})"
-        steps = max(1, -(-int(fact.value) // batch))
+        steps = max(1, -(-int(fact.value) // (batch * world.value)))
         sheet.fields["gradient_accumulation_steps"] = sheet.by_default(steps, via)
 
 

@@ -6,11 +6,12 @@ exporting an adapter, so that recipes of all frameworks can be compared.
 
 from __future__ import annotations
 
-from qlint.knowledge import libraries
+from dataclasses import replace
+
 from qlint.readers.documents.nodes import Mapping, Scalar, Sequence
 from qlint.readers.frameworks import common
 from qlint.readers.frameworks.sheet import Sheet
-from qlint.recipe import ABSENT, Field, Json, Origin, State
+from qlint.recipe import ABSENT, Field, Json, State
 
 _PEFT_NAMES = {"output_proj": "o_proj", "w1": "gate_proj", "w2": "down_proj", "w3": "up_proj",
                "output": "lm_head"}  # fmt: skip
@@ -30,6 +31,12 @@ def recognise(root: Mapping) -> float:
     if not all(isinstance(part, Mapping) and "_component_" in part for part in parts):
         return 0.0
     return 1.0
+
+
+def located(key: str, root: Mapping) -> str:
+    """A component that is given as a whole is given by its name."""
+    old = root.at(key)
+    return f"{key}._component_" if isinstance(old, Mapping) and "_component_" in old else key
 
 
 def read(sheet: Sheet) -> None:
@@ -80,14 +87,10 @@ def _precision(sheet: Sheet) -> None:
 def _weight_decay(sheet: Sheet) -> None:
     if sheet.take("weight_decay").state is not State.ABSENT:
         return
-    library, _, name = str(sheet.value("optimizer._component_") or "").partition(".")
-    if library not in libraries.libraries():
-        return
-    parameters = libraries.parameters(library, name, sheet.versions)
-    parameter = parameters.get("weight_decay")
-    if parameter is not None and not parameter.required:
-        via = f"default of {library}.{name} in {library} {parameter.version}"
-        sheet.fields["weight_decay"] = sheet.by_default(parameter.value, via)
+    name = str(sheet.value("optimizer._component_") or "")
+    default = common.default_of_class(sheet, name, "weight_decay")
+    if default is not None:
+        sheet.fields["weight_decay"] = default
 
 
 def _schedule(sheet: Sheet) -> None:
@@ -107,11 +110,12 @@ def _schedule(sheet: Sheet) -> None:
 
 def _model(sheet: Sheet) -> None:
     component = sheet.written("model._component_")
-    assert component is not None
+    component = component or sheet.unknown("model is not written here")
     if component.state is State.UNKNOWN:
         common.undecided(sheet, component)
         for name in common.ADAPTER_FIELDS:
-            sheet.fields[name] = component
+            given = [sheet.written(key) for key in sheet.knowledge.fields.get(name, ())]
+            sheet.fields[name] = next((one for one in given if one is not None), component)
         return
     name = str(component.value).rsplit(".", 1)[-1]
     if "lora_" not in name:
@@ -128,7 +132,8 @@ def _quantisation(sheet: Sheet, component: Field, name: str) -> None:
     switch = sheet.written("model.quantize_base", common.boolean)
     if switch is None and name.startswith("qlora_"):
         via = "qlora builder: quantises the base"
-        switch = Field(State.SET, True, (_renamed(component.origin[0], via),))
+        renamed = replace(component.origin[-1], via=via)
+        switch = Field(State.SET, True, (*component.origin[:-1], renamed))
     if switch is not None and switch.state is State.UNKNOWN:
         common.undecided(sheet, switch)
     elif switch is None or not switch.value:
@@ -139,11 +144,6 @@ def _quantisation(sheet: Sheet, component: Field, name: str) -> None:
         sheet.fields["double_quant"] = sheet.fact("double_quant")
         dtype = sheet.written("dtype", common.dtype)
         sheet.fields["compute_dtype"] = dtype or ABSENT
-
-
-def _renamed(origin: Origin, via: str) -> Origin:
-    return Origin(origin.path, origin.line, origin.column, None, None, via,
-                  origin.end_line, origin.end_column)  # fmt: skip
 
 
 def _adapter(sheet: Sheet) -> None:
@@ -180,7 +180,7 @@ def _packing(sheet: Sheet) -> Field:
         for item in data.items:
             packed = item.get("packed") if isinstance(item, Mapping) else None
             if isinstance(packed, Scalar) and packed.value is True:
-                return Field(State.SET, True, (sheet.origin(packed, "dataset.packed"),))
+                return Field(State.SET, True, sheet.origins(packed, "dataset.packed"))
         return sheet.by_default(False)
     written = sheet.written("dataset.packed", common.boolean)
     return written or sheet.by_default(False, f"default of {sheet.knowledge.label}")

@@ -67,7 +67,8 @@ class Arguments:
             "steps": steps.value if steps is not None and steps.value else 0,
             "ratio": float(ratio.value) if ratio is not None and ratio.value else 0.0,
         }
-        origin = steps.origin[0].via if steps is not None else None
+        decisive = ratio if ratio is not None and ratio.value else steps
+        origin = decisive.reason if decisive is not None else None
         default = self.sheet.by_default(value, origin)
         return common.warmup(self.sheet, "warmup_steps", "warmup_ratio", default)
 

@@ -19,6 +19,10 @@ _CONFIGS = (
     ("KTOConfig", {"desirable_weight", "undesirable_weight", "beta"}),
     ("RewardConfig", {"center_rewards_coefficient"}),
 )  # fmt: skip
+_OF_COMMAND = {
+    "sft": "SFTConfig", "dpo": "DPOConfig", "orpo": "ORPOConfig", "kto": "KTOConfig",
+    "grpo": "GRPOConfig", "reward": "RewardConfig", "rloo": "RLOOConfig",
+}  # fmt: skip
 _DECISIVE = frozenset({"beta", "num_generations", "desirable_weight", "undesirable_weight"})
 """What no run of supervised fine-tuning has."""
 
@@ -54,7 +58,7 @@ def read(sheet: Sheet) -> None:
 
 def fill(sheet: Sheet, versions: dict[str, str]) -> None:
     """The same at other versions than the newest where the user's are not known."""
-    name = _config(sheet)
+    name = _OF_COMMAND.get(sheet.command or "") or _config(sheet)
     arguments = Arguments(sheet, "trl", name, versions)
     if not arguments.parameters:
         arguments = Arguments(sheet, "transformers", "TrainingArguments", versions)

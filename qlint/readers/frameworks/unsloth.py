@@ -5,12 +5,18 @@ from __future__ import annotations
 from qlint.readers.documents.nodes import Mapping
 from qlint.readers.frameworks import common
 from qlint.readers.frameworks.sheet import Sheet
-from qlint.recipe import ABSENT, Field, Json, State
+from qlint.recipe import ABSENT, Json, State
 
 _TRAINING = ("training_type", "max_seq_length", "load_in_4bit", "num_epochs", "batch_size",
              "gradient_checkpointing", "train_on_completions", "random_seed")  # fmt: skip
 _LORA = ("lora_r", "use_rslora", "use_loftq", "finetune_language_layers", "vision_all_linear",
          "target_modules")  # fmt: skip
+
+_OF_LORA = frozenset({
+    "lora_r", "lora_alpha", "lora_dropout", "target_modules", "vision_all_linear", "use_rslora",
+    "use_loftq", "use_dora", "finetune_vision_layers", "finetune_language_layers",
+    "finetune_attention_modules", "finetune_mlp_modules",
+})  # fmt: skip
 
 
 def recognise(root: Mapping) -> float:
@@ -21,6 +27,13 @@ def recognise(root: Mapping) -> float:
     found = sum(key in training for key in _TRAINING) + sum(key in lora for key in _LORA)
     special = any(key in training for key in ("train_on_completions", "training_type"))
     return 1.0 if special and found >= 4 else 0.0
+
+
+def located(key: str, root: Mapping) -> str:
+    """In the block that has the key: those of its command line have no prefix."""
+    if key == "model" or "." in key:
+        return key
+    return f"lora.{key}" if key in _OF_LORA else f"training.{key}"
 
 
 def read(sheet: Sheet) -> None:
@@ -80,10 +93,6 @@ def _quantisation(sheet: Sheet) -> None:
         common.not_quantised(sheet, switch)
     else:
         common.four_bit(sheet, switch)
-        if switch.state is State.DEFAULT:
-            for name in ("quant_method", "load_in_4bit"):
-                field = sheet.fields[name]
-                sheet.fields[name] = Field(State.DEFAULT, field.value, field.origin)
         for name in ("quant_type", "double_quant", "quant_storage"):
             sheet.fields[name] = sheet.fact(name)
         reason = "hardware-dependent: Unsloth takes bfloat16 where the card has it"

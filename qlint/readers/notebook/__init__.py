@@ -2,9 +2,9 @@
 
 A notebook is taken apart into cells (:mod:`ipynb`, :mod:`percent`), what only IPython understands
 is masked (:mod:`masking`), and the cells are put together into one program (:mod:`assembly`) that
-the Python reader evaluates. What shell lines and magics do to it stands in :mod:`effects`; scripts
-that they start are read as runs of the notebook (:mod:`following`). At the end everything is moved
-to the cells and lines where it stands (:mod:`relocation`).
+the Python reader evaluates. What shell lines and magics do to it stands in :mod:`effects`; what
+they start is read as runs of the notebook (:mod:`following`). At the end everything is moved
+to the cells and lines where it stands (:mod:`qlint.readers.relocation`).
 """
 
 from __future__ import annotations

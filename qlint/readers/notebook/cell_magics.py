@@ -58,30 +58,11 @@ def mask_other(cell: Cell, magic: CellMagic, commands: Commands) -> list[str]:
         command = Command(action, name, cell, magic.line + 1, 1, body)
         masked[magic.line] = commands.add(command)
     elif magic.name in _SHELLS or script is not None:
-        for line, text in shell_lines(body):
-            number = magic.line + 1 + line
-            masked[number] = commands.add(Command(Action.SHELL, text, cell, number + 1))
+        text = "\n".join(body)
+        masked[magic.line] = commands.add(
+            Command(Action.SHELL, text, cell, magic.line + 2, expands=False)
+        )
     return masked
-
-
-def shell_lines(body: tuple[str, ...]) -> list[tuple[int, str]]:
-    """Shell lines joined at their backslashes, each with the number of its first line, from 0."""
-    found: list[tuple[int, str]] = []
-    parts: list[str] = []
-    start = 0
-    for number, line in enumerate(body):
-        if not parts:
-            start = number
-        ends = not line.endswith("\\")
-        parts.append(line if ends else line[:-1])
-        if ends:
-            text = " ".join(parts).strip()
-            if text and not text.startswith("#"):
-                found.append((start, text))
-            parts = []
-    if parts:
-        found.append((start, " ".join(parts).strip()))
-    return found
 
 
 def _written(rest: str) -> tuple[bool, str]:

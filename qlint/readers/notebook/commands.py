@@ -12,7 +12,7 @@ class Action(str, Enum):
     """What a command does, as far as it matters for a training run."""
 
     SHELL = "shell"
-    """``!cmd``, a line of ``%%bash``, ``%pip``: a line for the shell."""
+    """``!cmd``, the body of ``%%bash``, ``%pip``: text for the shell."""
     RUN = "run"
     """``%run script.py args``: the script runs in the notebook's own process."""
     WRITE = "write"
@@ -29,7 +29,10 @@ class Action(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: its text, and the line and column of its cell where it stands."""
+    """One command: its text, and the line and column of its cell where it stands.
+
+    Text for the shell has its lines as the cell has them; the first starts in column ``start``.
+    """
 
     action: Action
     text: str
@@ -38,6 +41,9 @@ class Command:
     column: int = 1
     body: tuple[str, ...] = ()
     """The lines of a file that is written; the first stands on the line after ``line``."""
+    start: int = 1
+    expands: bool = True
+    """IPython fills in ``{expression}`` and ``$name``: not in the body of a cell magic."""
 
 
 class Commands:

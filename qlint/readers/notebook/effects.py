@@ -5,36 +5,41 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import libcst as cst
 
+from qlint.readers.commands import Argument
 from qlint.readers.notebook.assembly import NotebookSource
 from qlint.readers.notebook.commands import MODULE, Action, Command
 from qlint.readers.notebook.line_magics import words
 from qlint.readers.places import LineMap, WrittenFile
 from qlint.readers.python.blocks import run_statements
-from qlint.readers.python.expressions import evaluate
+from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.libraries.registry import Call, function
 from qlint.readers.python.machine import Machine, Raised, unknown
 from qlint.readers.python.project import LocalModule
-from qlint.readers.python.source import SourceFile
+from qlint.readers.python.source import SourceFile, origins
 from qlint.readers.python.values import Const, OneOf, Value
+from qlint.readers.python.words import Word
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(?P<expression>[^{}]+)\}|\$\{?(?P<name>[A-Za-z_]\w*)\}?")
 _LONGEST_EXPRESSION = 200
 
 
-class Started:
-    """A shell line as it is run: placeholders filled, files as they are at that moment."""
+class Started(NamedTuple):
+    """Text for the shell as it is run: placeholders filled, files and variables of that moment.
 
-    def __init__(
-        self, command: Command, text: str, folder: str, written: Mapping[str, WrittenFile]
-    ) -> None:
-        self.command = command
-        self.text = text
-        self.folder = folder
-        self.written = written
+    ``variables`` stand in ``text`` for placeholders that are not known.
+    """
+
+    command: Command
+    text: str
+    folder: str
+    written: Mapping[str, WrittenFile]
+    environment: Mapping[str, Argument]
+    variables: Mapping[str, Argument]
 
 
 @function(f"{MODULE}.cell")
@@ -55,11 +60,11 @@ def perform(machine: Machine, call: Call) -> Value:
     file, command = _command_of(call)
     if file is None or command is None:
         return Const(None)
-    text = _filled(machine, command.text, call.frame)
     if command.action is Action.SHELL:
-        started = Started(command, text, machine.project.folder, dict(machine.project.written))
+        started = _started(machine, command, call.frame)
         machine.emit("command", None, call.node, call.frame, started)
         return unknown(call.frame, call.node, "the output of a shell command")
+    text = _filled(machine, command.text, call.frame)
     if command.action is Action.RUN:
         _run(machine, words(text), call)
     elif command.action in (Action.WRITE, Action.APPEND):
@@ -84,19 +89,55 @@ def _command_of(call: Call) -> tuple[NotebookSource | None, Command | None]:
     return file, file.commands[number] if 0 <= number < len(file.commands) else None
 
 
-def _filled(machine: Machine, text: str, frame: Frame) -> str:
-    """``{expression}`` and ``$name`` replaced by what they are known to be, else left alone."""
+def _started(machine: Machine, command: Command, frame: Frame) -> Started:
+    variables: dict[str, Argument] = {}
+    text = command.text
+    if command.expands:
+        text = _filled(machine, text, frame, variables)
+    given = machine.environment.holder.slots.data.items()
+    return Started(
+        command,
+        text,
+        machine.project.folder,
+        dict(machine.project.written),
+        {name: _argument(value, name) for name, value in given if isinstance(name, str)},
+        variables,
+    )
+
+
+def _filled(
+    machine: Machine, text: str, frame: Frame, lost: dict[str, Argument] | None = None
+) -> str:
+    """``{expression}`` and ``$name`` replaced by what they are known to be, else left alone.
+
+    In text for the shell, which has the environment itself, a variable stands for each value of the
+    notebook that is not known; ``lost`` takes them.
+    """
 
     def fill(found: re.Match[str]) -> str:
         if found.group() in ("{{", "}}"):
             return found.group()[0]
         name = found["name"]
         value = frame.find(name) if name else _evaluated(machine, found["expression"], frame)
-        if name and value is None:
+        if name and value is None and lost is None:
             value = machine.environment.get(name)
-        return str(value.value) if isinstance(value, Const) else found.group()
+        if isinstance(value, Const):
+            return str(value.value)
+        if lost is None or (value is None and (name or not found["expression"].isidentifier())):
+            return found.group()
+        variable = f"qlint_placeholder_{len(lost)}"
+        lost[variable] = _argument(value, found.group())
+        return f"${{{variable}}}"
 
     return _PLACEHOLDER.sub(fill, text)
+
+
+def _argument(value: Value | None, name: str) -> Argument:
+    """A value of the notebook as a word of a command."""
+    stations = origins(value.trace) if value is not None else ()
+    if isinstance(value, Const):
+        return Argument(str(value.value), stations)
+    return Argument(name, stations, f"{name} is known only when the notebook runs")
 
 
 def _evaluated(machine: Machine, text: str, frame: Frame) -> Value | None:
@@ -157,7 +198,7 @@ def _run(machine: Machine, given: list[str], call: Call) -> None:
         return
     frame = Frame(file)
     frame.slots.data["__name__"] = Const("__main__")
-    before, machine.argv = machine.argv, tuple(given[1:])
+    before, machine.argv = machine.argv, tuple(map(Word, given[1:]))
     machine.depth += 1
     try:
         if machine.depth < 10:

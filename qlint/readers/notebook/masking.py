@@ -41,11 +41,7 @@ def _mask_lines(cell: Cell, lines: list[str], commands: Commands) -> list[str]:
         line = lines[number]
         if state.at_statement and _CANDIDATE.match(line):
             taken = _continued(lines, number)
-            joined = " ".join(
-                part[:-1] if part.endswith("\\") else part
-                for part in lines[number : number + taken]
-            )
-            python = _masked_line(cell, number, joined, commands)
+            python = _masked_line(cell, number, lines[number : number + taken], commands)
             if python is not None:
                 masked += [python, *[""] * (taken - 1)]
                 number += taken
@@ -56,9 +52,17 @@ def _mask_lines(cell: Cell, lines: list[str], commands: Commands) -> list[str]:
     return masked
 
 
-def _masked_line(cell: Cell, number: int, line: str, commands: Commands) -> str | None:
+def _masked_line(cell: Cell, number: int, lines: list[str], commands: Commands) -> str | None:
+    # Two blanks for a backslash and the end of its line: what is found keeps its position.
+    line = "  ".join(part.removesuffix("\\") for part in lines)
+    raw = "\n".join(lines)
+
     def emit(action: Action, text: str, column: int) -> str:
-        return commands.add(Command(action, text, cell, number + 1, column))
+        start = line.find(text, column - 1) if action is Action.SHELL else -1
+        if start < 0:
+            return commands.add(Command(action, text, cell, number + 1, column))
+        own = raw[start : start + len(text)]
+        return commands.add(Command(action, own, cell, number + 1, column, start=start + 1))
 
     return mask_line(line, _is_python, emit)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 
 from qlint.readers.notebook.commands import Action, Command
@@ -32,14 +31,17 @@ class Installations:
             before = self.written.get(place, "") if command.action is Action.APPEND else ""
             self.written[place] = before + "\n".join(command.body) + "\n"
         elif command.action is Action.SHELL:
-            where = f"cell {command.cell.number}, line {command.line}"
-            for one in installed(_as_said(command.text), "", command.line):
-                if isinstance(one, str):
-                    for pin in self._file(one):
-                        name = os.path.basename(pin.path)
-                        self._put(pin, f"{name}:{pin.line}, installed in {where}")
-                else:
-                    self._put(one, f"installed in {where}")
+            for line, text in _lines(command):
+                self._install(text, line, f"cell {command.cell.number}, line {line}")
+
+    def _install(self, text: str, line: int, where: str) -> None:
+        for one in installed(text, "", line):
+            if isinstance(one, str):
+                for pin in self._file(one):
+                    name = os.path.basename(pin.path)
+                    self._put(pin, f"{name}:{pin.line}, installed in {where}")
+            else:
+                self._put(one, f"installed in {where}")
 
     def _put(self, pin: Pin, where: str) -> None:
         held = self.found.get(pin.library)
@@ -66,9 +68,19 @@ class Installations:
                 yield from requirements(data, place)
 
 
-def _as_said(text: str) -> str:
-    """Lines joined at their backslashes are one command."""
-    return re.sub(r"\\\n", " ", text)
+def _lines(command: Command) -> list[tuple[int, str]]:
+    """Lines for the shell joined at their backslashes, each with the line where it starts."""
+    found: list[tuple[int, str]] = []
+    parts: list[str] = []
+    start = command.line
+    for number, line in enumerate(command.text.split("\n"), command.line):
+        if not parts:
+            start = number
+        parts.append(line.removesuffix("\\"))
+        if not line.endswith("\\"):
+            found.append((start, " ".join(parts)))
+            parts = []
+    return [*found, (start, " ".join(parts))] if parts else found
 
 
 def pinned_versions(

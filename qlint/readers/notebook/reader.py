@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from qlint.readers.companions import with_companions
 from qlint.readers.gate import check_text, holds_run
+from qlint.readers.launchers import follow
 from qlint.readers.notebook.assembly import Assembled, NotebookSource, assemble
 from qlint.readers.notebook.cells import Cells
 from qlint.readers.notebook.commands import Action
 from qlint.readers.notebook.effects import Started
-from qlint.readers.notebook.following import Followed, follow
+from qlint.readers.notebook.following import follow_line, starts_something
 from qlint.readers.notebook.ipynb import read_ipynb
-from qlint.readers.notebook.launches import find_launches
 from qlint.readers.notebook.percent import split_cells
 from qlint.readers.notebook.pins import pinned_versions
-from qlint.readers.notebook.relocation import (
-    identified,
-    move_dead,
-    move_note,
-    move_problem,
-    move_recipe,
-)
 from qlint.readers.places import LineMap
 from qlint.readers.python.evaluation import Outcome, evaluate_script
 from qlint.readers.python.project import Project
 from qlint.readers.python.reader import build_recipes, stopped
 from qlint.readers.python.variants import find_variants
+from qlint.readers.relocation import (
+    identified,
+    move_command,
+    move_dead,
+    move_note,
+    move_problem,
+    move_recipe,
+)
 from qlint.readers.request import Request
 from qlint.recipe import Problem, Reading, Recipe
 
@@ -75,14 +78,13 @@ def _may_train(cells: Cells, source: NotebookSource) -> bool:
     if holds_run(code.encode("utf-8", "replace"), ".py"):
         return True
     return any(
-        command.action is Action.RUN
-        or (command.action is Action.SHELL and find_launches(command.text))
-        for command in source.commands
+        command.action is Action.RUN or starts_something(command) for command in source.commands
     )
 
 
 class _NotebookReading:
     def __init__(self, path: str, shown: str, source: NotebookSource, request: Request) -> None:
+        self.path = path
         self.shown = shown
         self.source = source
         self.request = request
@@ -102,7 +104,7 @@ class _NotebookReading:
             project.parsed.pop(path, None)
         project.written = dict(self.request.written)
         versions = {name: version for name, (version, _) in self.versions.items()}
-        return evaluate_script(self.source, project, self.request.argv, versions, flips, uncalled)
+        return evaluate_script(self.source, project, self.request, versions, flips, uncalled)
 
     def read(self, problems: Sequence[Problem]) -> Reading:
         """All runs: those of the cells, and those of the scripts that the cells start."""
@@ -116,14 +118,19 @@ class _NotebookReading:
         variants = find_variants(outcome, lambda flips: self.evaluate(flips, uncalled))
         texts = [parsed.text for parsed in self.project.parsed.values() if parsed is not None]
         own = build_recipes(outcome, variants, self.versions, texts, "notebook")
-        recipes = [move_recipe(recipe, maps) for recipe in own]
+        joined = with_companions(
+            Reading(self.shown, tuple(move_recipe(recipe, maps) for recipe in own)),
+            self.path,
+            replace(self.request, written=self.project.written),
+        )
+        recipes = list(joined.recipes)
         for one in followed:
             recipes += one.recipes
         recipes.sort(key=self._order)
         dead = [move_dead(one, maps) for one in outcome.dead]
-        dead += [found for one in followed for reading in one.readings for found in reading.dead]
+        dead += [found for one in followed for found in one.dead]
         notes = [move_note(one, maps) for one in outcome.notes]
-        notes += [found for one in followed for reading in one.readings for found in reading.notes]
+        notes += [note for one in (joined, *followed) for note in one.notes]
         all_problems = (
             *problems,
             *(move_problem(one, maps) for one in stopped(self.shown, outcome)),
@@ -131,14 +138,20 @@ class _NotebookReading:
         )
         return Reading(self.shown, identified(recipes), tuple(dead), all_problems, tuple(notes))
 
-    def _follow(self, outcome: Outcome) -> list[Followed]:
-        """What the scripts hold that the cells start."""
-        started = [event.payload for event in outcome.commands]
-        return [
-            follow(command, self.shown, self.project, self.request, self.versions)
-            for command in started
-            if isinstance(command, Started)
+    def _follow(self, outcome: Outcome) -> list[Reading]:
+        """What is started by shell lines, and by the cells' own calls."""
+        asked = replace(self.request, display_path=self.shown)
+        lines = [event.payload for event in outcome.commands]
+        found = [
+            follow_line(line, self.path, asked, self.versions)
+            for line in lines
+            if isinstance(line, Started)
         ]
+        if outcome.programs:
+            maps = self._maps()
+            commands = [move_command(one, maps) for one in outcome.programs]
+            found.append(follow(commands, asked, self.path, kind="notebook"))
+        return found
 
     def _maps(self) -> dict[str, LineMap]:
         """Where the lines of every text put together stand."""

@@ -11,6 +11,7 @@ import libcst as cst
 from qlint.readers.python import operators
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.calls import call_function
+from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.iteration import elements
 from qlint.readers.python.keys import key_of
@@ -33,6 +34,7 @@ from qlint.readers.python.values import (
     Value,
     one_of,
 )
+from qlint.readers.python.words import Word, word_of
 
 
 def assign(machine: Machine, target: cst.CSTNode, value: Value, frame: Frame) -> None:
@@ -42,8 +44,6 @@ def assign(machine: Machine, target: cst.CSTNode, value: Value, frame: Frame) ->
     elif isinstance(target, cst.Tuple | cst.List):
         _unpack(machine, target, value, frame)
     elif isinstance(target, cst.Attribute):
-        from qlint.readers.python.expressions import evaluate
-
         receiver = evaluate(machine, target.value, frame)
         station = trace(
             frame, target, "pass", f"assigned to {code(frame.file, target)}", value.trace
@@ -99,6 +99,9 @@ def set_attribute(machine: Machine, receiver: Value, name: str, value: Value) ->
             _share_with_model(machine, receiver.target, name, value)
     elif isinstance(receiver, ModuleValue):
         machine.journal.write(receiver.frame.slots, name, value)
+    elif isinstance(receiver, Library):
+        if f"{receiver.name}.{name}" == "sys.argv":
+            machine.set_argv(_argv_of(machine, value))
     elif isinstance(receiver, UserClass):
         machine.journal.write(receiver.slots, name, value)
     elif isinstance(receiver, OneOf):
@@ -113,6 +116,16 @@ def set_attribute(machine: Machine, receiver: Value, name: str, value: Value) ->
                 machine.journal.write(slots, name, one_of(options))
 
 
+def _argv_of(machine: Machine, value: Value) -> tuple[Word, ...]:
+    """The words of a list that the script takes for its argv, without the script's own name."""
+    values = elements(machine, value)
+    if values is None:
+        reason = value.reason if isinstance(value, Unknown) else "sys.argv is set at run time"
+        return (Word("{...}", value.trace, reason),)
+    words = [word_of(one) or Word("{...}", one.trace, "not known") for one in values]
+    return tuple(words[1:])
+
+
 def _share_with_model(machine: Machine, trainer: Instance, name: str, value: Value) -> None:
     """``trainer.model_wrapped`` and ``trainer.model`` are one model to a reader."""
     if name == "model_wrapped":
@@ -120,8 +133,6 @@ def _share_with_model(machine: Machine, trainer: Instance, name: str, value: Val
 
 
 def _assign_item(machine: Machine, target: cst.Subscript, value: Value, frame: Frame) -> None:
-    from qlint.readers.python.expressions import evaluate
-
     receiver = evaluate(machine, target.value, frame)
     part = target.slice[0].slice
     if len(target.slice) != 1 or not isinstance(part, cst.Index):
@@ -164,6 +175,7 @@ def _set_item(
         machine.journal.write(holder.slots, key, value)
     elif isinstance(holder, Mapping):
         reason = unknown(frame, target, "a key that is not known", index)
+        operators.forget(machine, holder.slots, reason.reason, index)
         machine.journal.write(holder.meta, "rest", reason)
 
 
@@ -171,8 +183,6 @@ def _assign_slice(
     machine: Machine, holder: Sequence, target: cst.Subscript, value: Value | None, frame: Frame
 ) -> None:
     """``holder[a:b] = value``; ``del holder[a:b]`` where value is None."""
-    from qlint.readers.python.expressions import evaluate
-
     part = target.slice[0].slice
     changed: Value = Unknown("a slice that is assigned to")
     new = [] if value is None else elements(machine, value)
@@ -219,8 +229,6 @@ def _change(
 
 def delete(machine: Machine, target: cst.CSTNode, frame: Frame) -> None:
     """``del target``."""
-    from qlint.readers.python.expressions import evaluate
-
     if isinstance(target, cst.Name):
         machine.journal.delete(frame.home(target.value).slots, target.value)
     elif isinstance(target, cst.Tuple | cst.List):
@@ -235,8 +243,6 @@ def delete(machine: Machine, target: cst.CSTNode, frame: Frame) -> None:
 
 
 def _delete_item(machine: Machine, target: cst.Subscript, frame: Frame) -> None:
-    from qlint.readers.python.expressions import evaluate
-
     receiver = evaluate(machine, target.value, frame)
     part = target.slice[0].slice
     holder = receiver.target if isinstance(receiver, Ref) else None

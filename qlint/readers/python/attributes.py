@@ -26,6 +26,7 @@ from qlint.readers.python.values import (
     decorator_name,
     one_of,
 )
+from qlint.readers.python.words import given_value
 
 MAPPING_METHODS = frozenset(
     {"get", "items", "keys", "values", "update", "pop", "setdefault", "copy", "clear", "popitem"}
@@ -65,10 +66,13 @@ def get_attribute(
 
 def _argv(machine: Machine, node: cst.CSTNode, frame: Frame) -> Value:
     """``sys.argv``: the script and the argv of this reading."""
-    machine.assume("argv is empty" if not machine.argv else f"argv is {list(machine.argv)}")
+    machine.assume_argv()
     made = trace(frame, node, "input", "sys.argv")
-    parts = (machine.project.script, *machine.argv)
-    return Ref(Sequence(tuple(Const(part, made) for part in parts)), made)
+    words = tuple(
+        given_value(word, trace(frame, node, "input", "sys.argv", word.station))
+        for word in machine.argv
+    )
+    return Ref(Sequence((Const(machine.project.script, made), *words)), made)
 
 
 def _version(machine: Machine, library: str, node: cst.CSTNode, frame: Frame) -> Value:

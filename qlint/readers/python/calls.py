@@ -7,6 +7,7 @@ import libcst as cst
 from qlint.readers.python import containers
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.escapes import escape
+from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.machine import (
     MAX_CALL_DEPTH,
@@ -206,7 +207,6 @@ def _run_body(
     machine: Machine, function: Function, inner: Frame, node: cst.CSTNode, frame: Frame
 ) -> Value:
     from qlint.readers.python.blocks import run_block
-    from qlint.readers.python.expressions import evaluate
     from qlint.readers.python.ways import Return, replaced
 
     if isinstance(function.node, cst.Lambda):

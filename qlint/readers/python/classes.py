@@ -14,6 +14,7 @@ from qlint.readers.python.frames import Frame
 from qlint.readers.python.machine import Machine, trace, unknown
 from qlint.readers.python.names import canonical
 from qlint.readers.python.values import (
+    DICT_ROLE,
     ClassField,
     Const,
     Function,
@@ -54,12 +55,15 @@ def instantiate(
 ) -> Value:
     """``cls(...)``."""
     from qlint.readers.python.libraries import library_role
+    from qlint.readers.python.libraries.dict_classes import inherits_from_dict
 
     base = cls.library_base()
     name = canonical(base) if base is not None else None
     if name is not None and name.rsplit(".", 1)[-1] in ("Enum", "IntEnum", "StrEnum"):
         return _member(cls, arguments, node, frame)
     role = library_role(name) if name is not None else "object"
+    if inherits_from_dict(cls):
+        role = DICT_ROLE
     instance = Instance(role, name, cls)
     instance.slots.fallback = partial(_class_attribute, cls)
     made = Ref(instance, trace(frame, node, "literal"))
@@ -155,15 +159,16 @@ def _initialise_library(
     overwrite: bool = True,
 ) -> None:
     from qlint.readers.python.libraries import Call, initialise
+    from qlint.readers.python.libraries.dict_classes import inherits_from_dict
 
     base = cls.library_base()
-    if base is None:
+    if base is None and not inherits_from_dict(cls):
         for name, value in arguments.keywords.items():
             made.target.slots.data.setdefault(name, value)
         if arguments.rest is not None and isinstance(made.target, Instance):
             made.target.meta.data["rest"] = arguments.rest
         return
-    call = Call(base, arguments, node, frame)
+    call = Call(base or "dict", arguments, node, frame)
     call.cls = cls
     initialise(machine, made, call, overwrite)
 

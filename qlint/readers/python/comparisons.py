@@ -145,8 +145,6 @@ def contains(container: Value, element: Value) -> bool | None:
         if isinstance(container.value, str) and isinstance(element, Const):
             return isinstance(element.value, str) and element.value in container.value
         return None
-    if isinstance(container, Library) and container.name == "os.environ":
-        return False  # No environment variable is set: a premise of the reading.
     if not isinstance(container, Ref):
         return None
     target = container.target

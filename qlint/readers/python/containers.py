@@ -16,12 +16,14 @@ from qlint.readers.python.values import (
     Missing,
     OneOf,
     Option,
+    PartlyKnown,
     Ref,
     Sequence,
     Unknown,
     Value,
     alternatives,
     one_of,
+    pieces,
 )
 
 if TYPE_CHECKING:
@@ -137,7 +139,10 @@ def extend_in_place(machine: Machine, receiver: Ref, extra: Value) -> bool:
         if values is not None:
             operators.extend(machine, target, tuple(values))
         else:
-            machine.journal.write(target.slots, "items", _lost(extra))
+            lost = _lost(extra)
+            before = pieces(target.slots.data["items"])
+            kept = None if before is None else PartlyKnown(lost, (*before, lost))
+            machine.journal.write(target.slots, "items", kept or lost)
         return True
     if isinstance(target, Mapping):
         operators.merge(machine, target, extra)

@@ -10,7 +10,8 @@ from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.assignment import assign
 from qlint.readers.python.calls import call_value
 from qlint.readers.python.classes import finish_enum
-from qlint.readers.python.expressions import defaults_of, evaluate
+from qlint.readers.python.evaluator import evaluate
+from qlint.readers.python.expressions import defaults_of
 from qlint.readers.python.flags import flagged_constant
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.machine import Machine, Raised, code, trace

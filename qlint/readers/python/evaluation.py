@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qlint.readers.commands import Command
 from qlint.readers.python import looping, matching, statements, trying  # noqa: F401
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.blocks import run_statements
@@ -18,7 +19,9 @@ from qlint.readers.python.recipes.collector import Collector, Run
 from qlint.readers.python.recipes.dead import dead_configurations
 from qlint.readers.python.recipes.noted import noted
 from qlint.readers.python.source import SourceFile
-from qlint.readers.python.values import Bound, Const, Function, UserClass
+from qlint.readers.python.values import Bound, Const, Function, UserClass, Value
+from qlint.readers.python.world import launched_world
+from qlint.readers.request import Request
 from qlint.recipe import DeadConfiguration
 
 _TRAINING = (".train(", ".fit(", ".backward(", "optimizer.step(", "Trainer(")
@@ -35,6 +38,7 @@ class Outcome:
         "exhausted",
         "flags",
         "notes",
+        "programs",
         "runs",
         "steps",
     )
@@ -49,13 +53,15 @@ class Outcome:
         self.exhausted = exhausted
         self.steps = machine.steps
         self.commands = [event for event in machine.events if event.kind == "command"]
-        """Programs that the script starts."""
+        """Lines that a notebook hands to the shell."""
+        self.programs: tuple[Command, ...] = tuple(machine.programs)
+        """Programs that the script starts itself."""
 
 
 def evaluate_script(
     file: SourceFile,
     project: Project,
-    argv: tuple[str, ...],
+    request: Request,
     versions: Mapping[str, str],
     flips: Mapping[str, bool] | None = None,
     uncalled: bool = True,
@@ -65,7 +71,8 @@ def evaluate_script(
     Where nothing trains then, functions that nobody in the file calls are entry points too, unless
     ``uncalled`` is False.
     """
-    machine = Machine(project, argv, versions, flips)
+    machine = Machine(project, request, versions, flips)
+    machine.world = launched_world(machine.environment)
     collector = Collector(machine)
     project.loaded = {}
     frame = Frame(file)
@@ -85,6 +92,22 @@ def evaluate_script(
     if started and not collector.runs:
         exhausted = None  # The script itself was followed to its end, and trains nothing.
     return Outcome(machine, collector, exhausted)
+
+
+def evaluate_module(
+    file: SourceFile, project: Project, request: Request, versions: Mapping[str, str]
+) -> dict[str, Value]:
+    """What the names of a module hold after its statements, as far as they could be followed."""
+    machine = Machine(project, request, versions)
+    project.loaded = {}
+    frame = Frame(file)
+    frame.slots.data["__file__"] = Const(project.script)
+    try:
+        _run(machine, file, frame)
+    except (Exhausted, RecursionError):
+        # What it holds by then is no longer all that it will hold.
+        return {}
+    return {str(name): value for name, value in frame.slots.data.items()}
 
 
 def _run(machine: Machine, file: SourceFile, frame: Frame) -> None:

@@ -12,6 +12,7 @@ from qlint.readers.python.values import (
     Sequence,
     UserClass,
     Value,
+    as_dict,
 )
 
 MAX_ELEMENTS = 512
@@ -26,6 +27,7 @@ def elements(machine: Machine, value: Value) -> list[Value] | None:
     if isinstance(value, UserClass):
         members = [v for v in value.slots.data.values() if _is_member(v)]
         return members or None
+    value = as_dict(value)
     if not isinstance(value, Ref):
         return None
     target = value.target

@@ -11,7 +11,7 @@ import libcst as cst
 from qlint.readers.python import operators
 from qlint.readers.python.assignment import assign
 from qlint.readers.python.blocks import run_block, statement
-from qlint.readers.python.expressions import evaluate
+from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.iteration import elements
 from qlint.readers.python.journal import Outcome

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from qlint.readers.python.conditions import Condition
+from qlint.readers.python.environment import Environment
 from qlint.readers.python.journal import Journal, Outcome
 from qlint.readers.python.source import SourceFile, Step, Trace
 from qlint.readers.python.values import Instance, Unknown, Value
+from qlint.readers.python.words import Word, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from qlint.readers.commands import Command
     from qlint.readers.python.frames import Frame
     from qlint.readers.python.project import Project
+    from qlint.readers.request import Request
 
 MAX_STEPS = 100_000
 MAX_CALL_DEPTH = 20
@@ -66,12 +70,13 @@ class Machine:
     def __init__(
         self,
         project: Project,
-        argv: tuple[str, ...],
+        request: Request,
         versions: Mapping[str, str],
         flips: Mapping[str, bool] | None = None,
     ) -> None:
         self.project = project
-        self.argv = argv
+        self.argv = words_of(request.arguments)
+        """What the script is started with, behind its name."""
         self.versions = versions
         self.flips = dict(flips or {})
         """Flags taken the other way round, for a variant: ``{"--use_4bit": True}``."""
@@ -103,8 +108,13 @@ class Machine:
         """Divisors of the open ``if step % n`` conditions, innermost last."""
         self.called: set[int] = set()
         """Functions of the program that were run, by the identity of their node."""
-        self.environment: dict[str, Value] = {}
-        """Environment variables that the script sets itself."""
+        self.environment = Environment(self.journal, request.environment, self.assumptions)
+        self.programs: list[Command] = []
+        """Programs that the script starts."""
+        self.moved_to: str | None = None
+        """The folder that the script has changed to: programs that it starts run there."""
+        self.world: Value | None = None
+        """The number of processes that run the script; None where nothing says it."""
 
     def step(self) -> None:
         """Burn fuel for one statement or call. Raises Exhausted when none is left."""
@@ -115,6 +125,15 @@ class Machine:
     def assume(self, premise: str) -> None:
         """Record a premise of this reading."""
         self.assumptions[premise] = None
+
+    def assume_argv(self) -> None:
+        """The argv of this reading is a premise of it."""
+        self.assume("argv is empty" if not self.argv else f"argv is {list(self.argv)}")
+
+    def set_argv(self, words: tuple[Word, ...]) -> None:
+        """The script sets ``sys.argv`` itself. What it sets in some cases only is left out."""
+        if self.doubts == 0:
+            self.argv = words
 
     def emit(
         self,

@@ -29,13 +29,16 @@ from qlint.readers.python.values import (
     ModuleValue,
     OneOf,
     Option,
+    PartlyKnown,
     Ref,
     Sequence,
     Unknown,
     UserClass,
     Value,
     alternatives,
+    as_dict,
     one_of,
+    pieces,
     same,
 )
 
@@ -204,7 +207,36 @@ def _affordable(sign: str, a: Any, b: Any) -> bool:
     return bits(a) <= MAX_BITS and bits(b) <= MAX_BITS
 
 
+def _partly_known(left: Value, right: Value, made: Trace) -> Value | None:
+    """Two lists put together of which one is not known, or partly: the rest is kept."""
+    parts: list[Value] = []
+    cause: Unknown | None = None
+    kind = "list"
+    for side in (left, right):
+        target = side.target if isinstance(side, Ref) else None
+        found = pieces(target.slots.data["items"]) if isinstance(target, Sequence) else None
+        if isinstance(target, Sequence) and found is not None:
+            kind = target.kind
+            parts.extend(found)
+            items = target.slots.data["items"]
+            cause = cause or (items if isinstance(items, Unknown) else None)
+        elif isinstance(side, Unknown) and side.tag is None:
+            parts.append(side)
+            cause = cause or side
+        else:
+            return None
+    if cause is None or len(parts) > MAX_ITEMS or kind == "set":
+        return None
+    whole = Sequence((), kind)
+    whole.slots.data["items"] = PartlyKnown(cause, tuple(parts))
+    return Ref(whole, made)
+
+
 def _containers(sign: str, left: Value, right: Value, made: Trace) -> Value | None:
+    if sign == "+" and (isinstance(left, Ref) or isinstance(right, Ref)):
+        partly = _partly_known(left, right, made)
+        if partly is not None:
+            return partly
     if not isinstance(left, Ref):
         return None
     a = left.target
@@ -275,6 +307,7 @@ def path_value(text: str, made: Trace | None) -> Ref:
 
 def merge(machine: Machine, target: Mapping, other: Value) -> None:
     """``target.update(other)``, through the journal."""
+    other = as_dict(other)
     if isinstance(other, Ref) and isinstance(other.target, Mapping):
         for key, value in other.target.entries():
             machine.journal.write(target.slots, key, value)
@@ -295,11 +328,11 @@ def merge(machine: Machine, target: Mapping, other: Value) -> None:
         machine.journal.join(outcomes)
     elif not (isinstance(other, Const) and other.value is None):
         reason = other.reason if isinstance(other, Unknown) else "updated with what is not known"
-        _forget(machine, target.slots, reason, other)
+        forget(machine, target.slots, reason, other)
         machine.journal.write(target.meta, "rest", Unknown(reason, other.trace))
 
 
-def _forget(machine: Machine, slots: Any, reason: str, cause: Value) -> None:
+def forget(machine: Machine, slots: Any, reason: str, cause: Value) -> None:
     """Any key may have been overwritten."""
     for key in list(slots.data):
         machine.journal.write(slots, key, Unknown(reason, cause.trace))
@@ -309,6 +342,8 @@ def extend(machine: Machine, target: Sequence, extra: tuple[Value, ...]) -> None
     """Append values to a sequence, through the journal; sets keep one of each."""
 
     def grown(items: Value) -> Value:
+        if isinstance(items, PartlyKnown) and len(items.values) < MAX_ITEMS:
+            return PartlyKnown(items, items.values + extra)
         if not isinstance(items, Items):
             return items
         values = items.values + extra

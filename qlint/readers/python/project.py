@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import libcst as cst
 
 from qlint.knowledge import libraries
 from qlint.readers.gate import check_nesting, check_text, parse_gate
 from qlint.readers.places import WrittenFile
+from qlint.readers.project_files import ProjectFiles
 from qlint.readers.python.libraries.optional import load_for
 from qlint.readers.python.source import SourceFile
 from qlint.readers.python.values import ModuleValue
 from qlint.recipe import Problem
 
 MAX_MODULES = 60
+_KEPT = 64
+"""Parsed files that are kept; a tree takes some megabytes."""
 MAX_MODULE_BYTES = 1_000_000
 
 _SOURCES = frozenset({"transformers", "peft", "trl", "accelerate", "torch", "bitsandbytes"})
@@ -29,19 +33,6 @@ _LIBRARY_ROOTS = frozenset(
 )  # fmt: skip
 
 
-_HOSTED = ("/content/", "/kaggle/working/", "/workspace/", "/home/jovyan/")
-
-
-def without_home(path: str) -> str:
-    """A path as seen from the folder in which hosted notebooks start, if it lies there."""
-    for home in _HOSTED:
-        if path == home[:-1]:
-            return "."
-        if path.startswith(home):
-            return path[len(home) :]
-    return path
-
-
 class LocalModule:
     """A module of the project: its dotted name and the file it stands in."""
 
@@ -52,8 +43,12 @@ class LocalModule:
         self.path = path
 
 
+@lru_cache(maxsize=_KEPT)
 def parse_source(path: str, data: bytes) -> SourceFile | Problem:
-    """Parse one file behind the gate that keeps hostile input away from the parser."""
+    """Parse one file behind the gate that keeps hostile input away from the parser.
+
+    The last files are kept: the commands of a launcher start one script again and again.
+    """
     text = check_text(data, path)
     if isinstance(text, Problem):
         return text
@@ -72,7 +67,7 @@ def parse_source(path: str, data: bytes) -> SourceFile | Problem:
         return Problem(path, "is nested too deeply to be parsed")
 
 
-class Project:
+class Project(ProjectFiles):
     """Finds and parses what a script refers to on disk, within the project's root."""
 
     def __init__(
@@ -84,16 +79,8 @@ class Project:
         written: Mapping[str, WrittenFile] | None = None,
         started_in: str | None = None,
     ) -> None:
+        super().__init__(script, root, display, written, started_in)
         self.script = script
-        self.folder = os.path.dirname(os.path.abspath(script))
-        self.root = os.path.abspath(root)
-        if not self.inside(self.folder):
-            self.root = self.folder
-        self.written = dict(written or {})
-        """Files that are on no disk yet: what starts the script writes them."""
-        self.started_in = started_in
-        """The folder in which the script is started, if that is not its own."""
-        self.display = display
         self.loaded: dict[str, ModuleValue] = {}
         self._searched: list[str] = []
         self._parsed: dict[str, SourceFile | None] = {} if cache is None else cache
@@ -108,26 +95,6 @@ class Project:
         path = os.path.normpath(os.path.join(self.folder, folder))
         if self.inside(path) and path not in self._searched:
             self._searched.append(path)
-
-    def _above(self) -> list[str]:
-        """The folders above the script's, up to the root of the project: it is started in one."""
-        found = []
-        folder = self.folder
-        while folder != self.root and self.inside(os.path.dirname(folder)):
-            folder = os.path.dirname(folder)
-            found.append(folder)
-        return found
-
-    def inside(self, path: str) -> bool:
-        """Whether a path lies in the project; nothing else is read."""
-        return path == self.root or path.startswith(self.root.rstrip(os.sep) + os.sep)
-
-    def local(self, text: str) -> str:
-        """The absolute path that a name means in the folder where the script runs."""
-        return os.path.normpath(os.path.join(self.folder, without_home(text)))
-
-    def _is_file(self, path: str) -> bool:
-        return path in self.written or os.path.isfile(path)
 
     def library_has(self, root: str, name: str) -> bool:
         """Whether a known library has this name, for ``from library import *``."""
@@ -156,14 +123,14 @@ class Project:
                 base = os.path.dirname(base)
             bases = [base]
         else:
-            folders = [self.folder, *self._above()]
+            folders = [self.folder, *self.above()]
             sources = [os.path.join(folder, "src") for folder in folders]
             bases = [*folders, *self._searched, *sources]
         relative = name.replace(".", os.sep) if name else ""
         for base in bases:
             stem = os.path.join(base, relative) if relative else base
             for path in (stem + ".py", os.path.join(stem, "__init__.py")):
-                if self.inside(path) and self._is_file(path):
+                if self.inside(path) and self.is_file(path):
                     return LocalModule(name or os.path.basename(base), path)
         return None
 
@@ -184,27 +151,3 @@ class Project:
         file = parsed if isinstance(parsed, SourceFile) else None
         self._parsed[module.path] = file
         return file
-
-    def read_bytes(self, path: str, limit: int) -> bytes | None:
-        """The contents of a regular file of at most ``limit`` bytes, else None."""
-        if path in self.written:
-            data = self.written[path].data
-            return data if len(data) <= limit else None
-        try:
-            if not os.path.isfile(path) or os.path.getsize(path) > limit:
-                return None
-            with open(path, "rb") as stream:
-                return stream.read(limit)
-        except OSError:
-            return None
-
-    def resolve(self, text: str) -> str | None:
-        """The path of a file that the script names, if it is there and inside the project."""
-        text = without_home(text)
-        started = [self.started_in] if self.started_in else []
-        bases = [""] if os.path.isabs(text) else [*started, self.folder, *self._above()]
-        for base in bases:
-            path = os.path.normpath(os.path.join(base, text))
-            if self.inside(path) and self._is_file(path):
-                return path
-        return None

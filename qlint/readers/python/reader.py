@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from qlint.knowledge import libraries
+from qlint.readers.commands import Command
 from qlint.readers.python.evaluation import Outcome, evaluate_script
 from qlint.readers.python.flags import SUBCOMMAND
 from qlint.readers.python.project import Project, parse_source
@@ -16,15 +18,28 @@ _TRAIN_SWITCH = "--do_train"
 _SHOWN = ("transformers", "trl", "peft", "bitsandbytes", "accelerate", "unsloth")
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What a script is read to: its own runs, and the programs that it starts."""
+
+    reading: Reading
+    commands: tuple[Command, ...] = ()
+
+
 def read_python(path: str, data: bytes, request: Request) -> Reading:
     """Read the training runs of one Python script.
 
     Never raises for what stands in the file: what cannot be analysed is a Problem in the Reading.
     """
+    return evaluate_python(path, data, request).reading
+
+
+def evaluate_python(path: str, data: bytes, request: Request) -> Evaluated:
+    """Read the training runs of one Python script, and the commands that it runs."""
     shown = request.display_path or path
     file = parse_source(shown, data)
     if isinstance(file, Problem):
-        return Reading(shown, problems=(file,))
+        return Evaluated(Reading(shown, problems=(file,)))
     project = Project(
         path,
         request.root,
@@ -37,7 +52,7 @@ def read_python(path: str, data: bytes, request: Request) -> Reading:
     versions = {name: version for name, (version, _) in used.items()}
 
     def evaluate(flips: Mapping[str, bool], uncalled: bool = False) -> Outcome:
-        return evaluate_script(file, project, request.argv, versions, flips, uncalled)
+        return evaluate_script(file, project, request, versions, flips, uncalled)
 
     base_flips: dict[str, bool] = {}
     outcome = evaluate(base_flips)
@@ -52,11 +67,15 @@ def read_python(path: str, data: bytes, request: Request) -> Reading:
     if uncalled:
         outcome = evaluate({}, uncalled=True)
     if not outcome.runs:
-        return Reading(shown, problems=stopped(shown, outcome))
-    variants = find_variants(outcome, lambda flips: evaluate({**base_flips, **flips}, uncalled))
+        return Evaluated(Reading(shown, problems=stopped(shown, outcome)), outcome.programs)
+    variants: list[tuple[Variant, ...]] = [() for _ in outcome.runs]
+    if not request.decided:
+        variants = find_variants(outcome, lambda flips: evaluate({**base_flips, **flips}, uncalled))
     texts = [parsed.text for parsed in project.parsed.values() if parsed is not None]
     recipes = build_recipes(outcome, variants, used, texts)
-    return Reading(shown, recipes, outcome.dead, stopped(shown, outcome), outcome.notes)
+    problems = stopped(shown, outcome)
+    reading = Reading(shown, recipes, outcome.dead, problems, outcome.notes)
+    return Evaluated(reading, outcome.programs)
 
 
 def _starters(outcome: Outcome) -> list[str]:
@@ -115,6 +134,7 @@ def build_recipes(
                 own_variants,
                 outcome.assumptions,
                 versions,
+                names=run.names,
             )
         )
     return tuple(recipes)

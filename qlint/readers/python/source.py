@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import libcst as cst
@@ -144,6 +145,22 @@ class Trace:
         while station.step == "pass" and station.parents:
             station = station.parents[0]
         return station.step == "library"
+
+
+class Elsewhere(Trace):
+    """A station in another input: a word of the command that starts the script."""
+
+    __slots__ = ("written",)
+
+    def __init__(self, written: Origin, parents: tuple[Trace, ...] = ()) -> None:
+        super().__init__("pass" if parents else "input", via=written.via, parents=parents)
+        self.written = written
+
+    def origin(self) -> Origin:
+        """The origin that it was given with."""
+        if self.written.via is None:
+            return replace(self.written, via="written in the command")
+        return self.written
 
 
 def origins(trace: Trace | None, limit: int = 12) -> tuple[Origin, ...]:

@@ -9,14 +9,10 @@ import libcst as cst
 from qlint.readers.python import operators
 from qlint.readers.python.assignment import assign, delete
 from qlint.readers.python.blocks import run_block, statement
+from qlint.readers.python.choices import conditions_of, decided, decision
 from qlint.readers.python.containers import extend_in_place
 from qlint.readers.python.definitions import annotated, define_class, define_function
-from qlint.readers.python.expressions import (
-    conditions_of,
-    decided,
-    decision,
-    evaluate,
-)
+from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.flags import consult, flagged_constant
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.imports import import_from, import_modules

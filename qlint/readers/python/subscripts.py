@@ -24,6 +24,7 @@ from qlint.readers.python.values import (
     UserClass,
     Value,
     alternatives,
+    known_text,
     one_of,
 )
 
@@ -123,12 +124,15 @@ def _missing(machine: Machine, target: object, index: Value, frame: Frame) -> No
 
 
 def _variable(machine: Machine, index: Value, frame: Frame, node: cst.CSTNode) -> Value:
-    """``os.environ[name]``: what the script set itself, else not known."""
-    name = index.value if isinstance(index, Const) else "?"
-    written = machine.environment.get(str(name))
-    if written is None:
+    """``os.environ[name]``: what the script is given or has set itself, else not known."""
+    name = known_text(index)
+    if name is None:
+        return unknown(frame, node, "an environment variable whose name is not known", index)
+    value = machine.environment.get(name)
+    if value is None:
         raise_error(machine, frame, "KeyError", f"environment variable {name}")
-    return written or unknown(frame, node, f"environment variable {name} is not set here")
+        return unknown(frame, node, f"environment variable {name} is not set here")
+    return value.traced(trace(frame, node, "pass", f"environment variable {name}", value.trace))
 
 
 def _rest(target: object) -> Unknown | None:

@@ -10,7 +10,7 @@ from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.assignment import assign
 from qlint.readers.python.blocks import run_block, statement
 from qlint.readers.python.calls import call_function
-from qlint.readers.python.expressions import evaluate
+from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.machine import Machine, Raised, code
 from qlint.readers.python.values import Const, Function, Instance, Ref, Unknown, Value

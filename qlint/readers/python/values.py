@@ -170,6 +170,21 @@ class Items(Value):
         self.values = values
 
 
+class PartlyKnown(Unknown):
+    """The contents of a list of which some pieces are not known, each an unknown in its place."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, cause: Unknown, values: tuple[Value, ...]) -> None:
+        super().__init__(cause.reason, cause.trace, cause.tag)
+        self.values = values
+
+
+def pieces(items: Value) -> tuple[Value, ...] | None:
+    """The contents of a list, known or with unknown pieces; None where nothing of it is known."""
+    return items.values if isinstance(items, Items | PartlyKnown) else None
+
+
 class Sequence(Object):
     """A list, tuple or set; its contents are the slot ``items``: Items, OneOf of Items, Unknown."""
 
@@ -437,8 +452,29 @@ def one_of(options: list[Option], trace: Trace | None = None) -> Value:
     return OneOf(tuple(merged), trace)
 
 
+DICT_ROLE = "dict"
+"""The role of an instance of a class that inherits from dict; its entries are its slots."""
+
+
+def as_dict(value: Value) -> Value:
+    """An instance of a class that inherits from dict as the dict that it is; else the value."""
+    target = value.target if isinstance(value, Ref) else None
+    if not isinstance(target, Instance) or target.role != DICT_ROLE:
+        return value
+    shared = Mapping(target.slots)
+    shared.meta = target.meta
+    return Ref(shared, value.trace)
+
+
 def decorator_name(value: Value) -> str:
     """The last component of a library decorator's name, called or not; "" for others."""
     if isinstance(value, Partial):
         value = value.callee
     return value.name.rsplit(".", 1)[-1] if isinstance(value, Library) else ""
+
+
+def decorator_root(value: Value) -> str:
+    """The library that a decorator comes from; "" for others."""
+    if isinstance(value, Partial):
+        value = value.callee
+    return value.name.split(".", 1)[0] if isinstance(value, Library) else ""

@@ -325,3 +325,96 @@ def test_set_fields_say_where() -> None:
         for name, field in only_recipe(text).fields.items():
             if field.state is State.SET:
                 assert any(origin.path and origin.line for origin in field.origin), name
+
+
+SECOND_FACTORY = """
+model: Qwen/Qwen3-0.6B
+model_class: llm
+peft_config: {name: lora, r: 16, lora_alpha: 32, target_modules: all}
+dist_config: {name: fsdp2}
+quant_config: {name: bnb, quantization_bit: 4}
+train_dataset: data.yaml
+micro_batch_size: 2
+global_batch_size: 8
+cutoff_len: 1024
+learning_rate: 1e-4
+"""
+
+
+def test_the_second_design_of_llamafactory() -> None:
+    recipe = only_recipe(SECOND_FACTORY)
+    assert (recipe.framework, recipe.value("distributed")) == ("llamafactory", "fsdp")
+    wanted = {
+        "load_in_4bit": True, "quant_type": "nf4", "double_quant": True, "compute_dtype": "float16",
+        "quant_storage": "float16", "lora_r": 16, "lora_dropout": 0.05, "learning_rate": 1e-4,
+        "target_modules": "all-linear", "gradient_accumulation_steps": 4, "max_seq_length": 1024,
+        "optim": "torch.optim.AdamW", "lr_scheduler_type": "constant", "bf16": True,
+        "gradient_checkpointing": True, "weight_decay": 0.01,
+    }  # fmt: skip
+    assert values(recipe, *wanted) == wanted
+
+
+@pytest.mark.parametrize(
+    ("change", "to", "field", "value"),
+    [
+        ("quantization_bit: 4", "quantization_bit: 8", "load_in_8bit", True),
+        ("name: bnb, quantization_bit: 4", "name: auto", "quant_method", "none"),
+        ("name: lora", "name: freeze", "lora_r", None),
+        (
+            "cutoff_len",
+            "enable_activation_checkpointing: false\ncutoff_len",
+            "gradient_checkpointing",
+            False,
+        ),
+    ],
+)
+def test_what_the_second_design_s_tables_say(
+    change: str, to: str, field: str, value: object
+) -> None:
+    assert only_recipe(SECOND_FACTORY.replace(change, to)).value(field) == value
+
+
+def test_the_second_design_samples_without_training() -> None:
+    assert not read_text(SECOND_FACTORY.replace("train_dataset: data.yaml\n", "")).recipes
+
+
+MEGATRON = """
+model: Qwen/Qwen3-30B-A3B
+dataset: [a, b]
+tuner_type: lora
+lora_rank: 16
+micro_batch_size: 2
+global_batch_size: 16
+tensor_model_parallel_size: 1
+lr: 1e-4
+lr_warmup_fraction: 0.05
+recompute_granularity: full
+max_length: 2048
+"""
+
+
+def test_megatron_has_names_of_its_own() -> None:
+    recipe = only_recipe(MEGATRON)
+    wanted = {
+        "lora_r": 16, "lora_alpha": 32.0, "learning_rate": 1e-4, "gradient_checkpointing": True,
+        "gradient_accumulation_steps": 8, "effective_batch_size": 16, "distributed": "megatron",
+        "warmup": {"steps": 0, "ratio": 0.05}, "quant_method": "none", "max_seq_length": 2048,
+    }  # fmt: skip
+    assert (recipe.framework, values(recipe, *wanted)) == ("ms-swift", wanted)
+
+
+def test_megatron_trains_the_whole_model_unless_told_otherwise() -> None:
+    recipe = only_recipe(MEGATRON.replace("tuner_type: lora\nlora_rank: 16\nmicro", "micro"))
+    assert recipe["lora_r"].state is State.ABSENT
+
+
+def test_a_part_of_a_layer_recomputed_is_not_decided() -> None:
+    recipe = only_recipe(MEGATRON.replace("recompute_granularity: full\n", "min_lr: 1e-6\n"))
+    assert recipe["gradient_checkpointing"].state is State.UNKNOWN
+
+
+def test_swift_makes_options_of_its_file_so_a_rate_is_a_number() -> None:
+    text = "model: m\ndataset: d\ntuner_type: lora\nlora_rank: 8\nlearning_rate: 1e-4\n"
+    reading = read_text(text)
+    assert reading.recipes[0].value("learning_rate") == 1e-4
+    assert not reading.notes

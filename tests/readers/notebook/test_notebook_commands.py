@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from notebook_building import MODEL, TRAIN, only_field, read_cells
-
-from qlint.readers.notebook.launches import Launch, find_launches
 
 SCRIPT = f"""\
 import argparse
@@ -26,7 +23,7 @@ def test_a_script_beside_the_notebook_is_read_with_its_arguments(tmp_path: Path)
     assert field.value == 2e-4
     said, used = field.origin[0], field.origin[-1]
     assert (said.path, said.cell, said.line) == ("nb.ipynb", 2, 2)
-    assert said.via == "--lr on the command line"
+    assert said.column == len("!python train.py --lr ") + 1
     assert (used.path, used.cell) == ("train.py", None)
     source = reading.recipes[0].source
     assert (source.path, source.cell, source.line) == ("nb.ipynb", 2, 2)
@@ -176,7 +173,8 @@ def test_a_script_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert reading.recipes == ()
     (problem,) = reading.problems
     assert not problem.fatal
-    assert problem.message.startswith("train.py, which is started here, is not there")
+    assert problem.message.startswith("train.py, started here, is not there")
+    assert (problem.cell, problem.line) == (1, 1)
 
 
 def test_nothing_outside_the_root_is_read(tmp_path: Path) -> None:
@@ -185,30 +183,3 @@ def test_nothing_outside_the_root_is_read(tmp_path: Path) -> None:
     inner.mkdir()
     reading = read_cells(inner, "!python ../train.py\n%run ../train.py\n%cd ..\n!python train.py")
     assert reading.recipes == ()
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("python train.py --lr 1", [Launch("train.py", ("--lr", "1"))]),
-        ("cd x && CUDA_VISIBLE_DEVICES=0 python3 -u t.py > log 2>&1", [Launch("t.py")]),
-        ("nohup python t.py &", [Launch("t.py")]),
-        ("python -m pkg.train -x", [Launch("pkg/train.py", ("-x",), 1, True)]),
-        ("python -c 'print(1)'", []),
-        ("pip install x", []),
-        ("accelerate launch --num_processes 2 --cpu t.py a", [Launch("t.py", ("a",), 2)]),
-        ("accelerate launch --mixed_precision bf16 t.py", [Launch("t.py")]),
-        ("accelerate launch --multi_gpu t.py", [Launch("t.py")]),
-        ("torchrun --standalone --nproc_per_node 8 t.py", [Launch("t.py", (), 8)]),
-        ("deepspeed --num_gpus=2 t.py --ds c.json", [Launch("t.py", ("--ds", "c.json"), 2)]),
-        ("python -m torch.distributed.run --nproc_per_node=2 t.py", [Launch("t.py", (), 2)]),
-        ("llamafactory-cli train cfg.yaml", [Launch("cfg.yaml")]),
-        ("accelerate launch -m axolotl.cli.train cfg.yml", [Launch("cfg.yml")]),
-        ("uv run python t.py", [Launch("t.py")]),
-        ("python", []),
-        ("", []),
-        ("python 'unclosed", [Launch("'unclosed")]),
-    ],
-)  # fmt: skip
-def test_launches(text: str, expected: list[Launch]) -> None:
-    assert find_launches(text) == expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from qlint.readers import read
@@ -28,6 +29,15 @@ def read_script(
     Text is dedented first. Paths in the reading are relative to the folder of the project; give
     ``name`` with a folder in it to let the script stand deeper.
     """
+    request = Request(
+        arguments=tuple(Argument(word) for word in argv),
+        target_versions=dict(target_versions or {}),
+        display_path=name,
+    )
+    return _read(text, request, files, name)
+
+
+def _read(text: str, request: Request, files: Mapping[str, str] | None, name: str) -> Reading:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         data = textwrap.dedent(text).encode()
@@ -35,13 +45,20 @@ def read_script(
             path = root / relative
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(textwrap.dedent(content), encoding="utf-8")
-        request = Request(
-            arguments=tuple(Argument(word) for word in argv),
-            root=folder,
-            target_versions=dict(target_versions or {}),
-            display_path=name,
-        )
-        return read(str(root / name), data, request)
+        return read(str(root / name), data, replace(request, root=folder))
+
+
+def read_started(
+    text: str,
+    arguments: Sequence[Argument] = (),
+    environment: Mapping[str, Argument] | None = None,
+    files: Mapping[str, str] | None = None,
+) -> Reading:
+    """Read a script as a launcher starts it, with words that know where they are written."""
+    request = Request(
+        arguments=tuple(arguments), environment=dict(environment or {}), display_path=SCRIPT
+    )
+    return _read(text, request, files, SCRIPT)
 
 
 def read_recipe(
@@ -54,6 +71,11 @@ def read_recipe(
 ) -> Recipe:
     """The one run of a script; fails where there is not exactly one."""
     reading = read_script(text, files=files, argv=argv, target_versions=target_versions, name=name)
+    return only_recipe(reading)
+
+
+def only_recipe(reading: Reading) -> Recipe:
+    """The one run of a reading; fails where there is not exactly one."""
     assert not [problem for problem in reading.problems if problem.fatal], reading.problems
     assert len(reading.recipes) == 1, [recipe.id for recipe in reading.recipes]
     return reading.recipes[0]

@@ -402,19 +402,7 @@ def test_a_json_file_merged_into_the_arguments(merge: str) -> None:
     assert (first.path, first.line, first.column) == ("config.json", 1, 10)
 
 
-ASSIGNED = pytest.mark.xfail(
-    reason="assigning to a key that is not known forgets none of the keys (assignment.py)",
-    strict=True,
-)
-
-
-@pytest.mark.parametrize(
-    "merge",
-    [
-        pytest.param(merge, marks=[ASSIGNED] if name == "subscript" else [], id=name)
-        for name, merge in MERGES.items()
-    ],
-)
+@pytest.mark.parametrize("merge", MERGES.values(), ids=MERGES)
 def test_a_file_that_is_not_there_leaves_what_it_may_set_unknown(merge: str) -> None:
     script = training_script(
         CONFIG_FILE.format(merge=merge), "learning_rate=args.lr", "r=args.rank"

@@ -118,24 +118,15 @@ HOLDERS = {
               "    r: int = 64\ncfg = from_dict(data_class=Config, data={load})",
     "subclass": "class Attributes(dict):\n    __getattr__ = dict.__getitem__\n"
                 "cfg = Attributes({load})",
+    "its own start": "class Attributes(dict):\n    def __init__(self, *args, **kwargs):\n"
+                     "        super().__init__(*args, **kwargs)\n        self.__dict__ = self\n"
+                     "cfg = Attributes(**{load})",
+    "its own getattr": "class Attributes(dict):\n    def __getattr__(self, name):\n"
+                       "        return self.get(name)\ncfg = Attributes()\ncfg.update({load})",
 }  # fmt: skip
 
 
-DICT = pytest.mark.xfail(reason="classes that inherit from dict are not followed", strict=True)
-ENVIRON = pytest.mark.xfail(
-    reason="'in os.environ' forgets what the script itself set (comparisons.contains)", strict=True
-)
-
-
-def marked(cases: dict[str, str], **marks: pytest.MarkDecorator) -> list[object]:
-    """Cases with their names, some of them expected to fail."""
-    return [
-        pytest.param(case, id=name, marks=[marks[name]] if name in marks else [])
-        for name, case in cases.items()
-    ]
-
-
-@pytest.mark.parametrize("holder", marked(HOLDERS, subclass=DICT))
+@pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS)
 def test_a_file_as_attributes(holder: str) -> None:
     body = holder.format(load='yaml.safe_load(open("c.yaml"))')
     script = training_script(body, "learning_rate=cfg.lr", "r=cfg.r")
@@ -144,8 +135,9 @@ def test_a_file_as_attributes(holder: str) -> None:
     assert recipe["lora_r"].origin[0].path == "c.yaml"
 
 
-def test_a_file_that_is_not_there_as_a_dataclass() -> None:
-    body = HOLDERS["dataclass"].format(load='yaml.safe_load(open("c.yaml"))')
+@pytest.mark.parametrize("holder", ["dataclass", "subclass", "its own start", "its own getattr"])
+def test_a_file_that_is_not_there_as_attributes(holder: str) -> None:
+    body = HOLDERS[holder].format(load='yaml.safe_load(open("c.yaml"))')
     recipe = read_recipe(training_script(body, "learning_rate=cfg.lr", "r=cfg.r"))
     assert recipe["lora_r"].state is State.UNKNOWN
 
@@ -216,7 +208,7 @@ ENVIRONMENT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("body", marked(ENVIRONMENT, tested=ENVIRON))
+@pytest.mark.parametrize("body", ENVIRONMENT.values(), ids=ENVIRONMENT)
 def test_environment_variables(body: str) -> None:
     assert_set(read_recipe(training_script(body, "learning_rate=lr")), learning_rate=1e-4)
 

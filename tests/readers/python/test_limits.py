@@ -58,9 +58,9 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_reading_ends_soon(name: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     recipe = run(PROGRAMS[name])
-    assert time.perf_counter() - began < 4  # Two seconds, and room for a busy machine.
+    assert time.process_time() - began < 4
     assert recipe["learning_rate"].value == 1e-4
 
 
@@ -76,11 +76,18 @@ ENDLESS = {
 @pytest.mark.parametrize("name", ENDLESS)
 def test_fuel_ends_with_a_problem_that_says_so(name: str) -> None:
     data = f"from peft import LoraConfig\n{ENDLESS[name]}".encode()
-    began = time.perf_counter()
+    began = time.process_time()
     reading = read("train.py", data, Request(root="/nonexistent"))
-    assert time.perf_counter() - began < 6
+    assert time.process_time() - began < 6
     assert [problem.fatal for problem in reading.problems] == [False]
     assert "steps" in reading.problems[0].message
+
+
+def test_a_comprehension_that_makes_data_leaves_fuel_for_the_run() -> None:
+    costly = "def f(n):\n    return 0 if n == 0 else sum(f(n - 1) for _ in range(9))\n"
+    many = "def row(i):\n    for a in range(60):\n        for b in range(60):\n            i += b\n"
+    recipe = run(costly + many + "    return i\nrows = [row(i) for i in range(200)]\n")
+    assert recipe["lora_r"].value == 8
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qlint.readers.python.libraries.registry import Call, method
+from qlint.readers.python.libraries.registry import Call, function, method
 from qlint.readers.python.machine import Machine, trace
 from qlint.readers.python.values import (
     Const,
@@ -11,6 +11,7 @@ from qlint.readers.python.values import (
     Sequence,
     Value,
 )
+from qlint.readers.python.world import rank, world_size
 
 
 @method("accelerator", "prepare")
@@ -41,14 +42,26 @@ def clip(machine: Machine, receiver: Ref, accelerator: Instance, call: Call) -> 
     return None
 
 
-@method("accelerator", ".num_processes", ".process_index", ".local_process_index")
+@method("accelerator", ".num_processes")
 def processes(machine: Machine, receiver: Ref, accelerator: Instance, call: Call) -> Value:
-    """One process is a premise of the reading."""
-    machine.assume("one process")
-    return Const(1 if call.name == "num_processes" else 0, trace(call.frame, call.node, "compute"))
+    """How many processes run the script."""
+    return world_size(machine, call.node, call.frame)
+
+
+@method("accelerator", ".process_index", ".local_process_index")
+def process(machine: Machine, receiver: Ref, accelerator: Instance, call: Call) -> Value:
+    """Which of them is read."""
+    return rank(machine, call.node, call.frame, local="local" in call.name)
 
 
 @method("accelerator", ".is_main_process", ".is_local_main_process", ".sync_gradients")
 def main_process(machine: Machine, receiver: Ref, accelerator: Instance, call: Call) -> Value:
-    """The one process is the main one; gradients are synchronised in the end."""
+    """The process that is read is the main one; gradients are synchronised in the end."""
     return Const(True, trace(call.frame, call.node, "compute"))
+
+
+@function("accelerate.PartialState", "accelerate.state.PartialState", "accelerate.AcceleratorState",
+          "accelerate.state.AcceleratorState")  # fmt: skip
+def state(machine: Machine, call: Call) -> Value:
+    """The state knows of the processes what an Accelerator knows."""
+    return Ref(Instance("accelerator", call.name), trace(call.frame, call.node, "literal"))

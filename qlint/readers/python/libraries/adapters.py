@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from qlint.readers.python.arguments import Arguments
-from qlint.readers.python.libraries.model_objects import is_model, module_or_unseen, unseen_model
+from qlint.readers.python.libraries.model_objects import (
+    find_model,
+    is_model,
+    module_or_unseen,
+    unseen_model,
+)
 from qlint.readers.python.libraries.objects import construct
 from qlint.readers.python.libraries.registry import Call, function, method
 from qlint.readers.python.machine import Machine, trace, unknown
@@ -29,6 +34,10 @@ def apply_adapter(machine: Machine, model: Value, adapter: Value, call: Call) ->
         if not isinstance(option.value, Ref):
             continue
         slots = option.value.target.slots
+        held = find_model(option.value)
+        if held is not None and held is not option.value.target:
+            # PEFT puts it on the modules of a module of the program: on those of the model in it.
+            machine.journal.write(held.slots, "adapter", adapter)
         if any(_over_modules(state.iterable) for state in machine.loops):
             with machine.journal.detached():
                 machine.journal.write(slots, "adapter", adapter)

@@ -9,17 +9,9 @@ from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.classes import instantiate
 from qlint.readers.python.flags import SUBCOMMAND
 from qlint.readers.python.iteration import elements
+from qlint.readers.python.libraries.mirror import given_by, mirror, quiet_parser
 from qlint.readers.python.libraries.objects import construct_as
-from qlint.readers.python.libraries.options import (
-    Option,
-    Refused,
-    given_by,
-    mirror,
-    note_argv,
-    quiet_parser,
-    values_of,
-    with_switches,
-)
+from qlint.readers.python.libraries.options import Option, Refused, values_of, with_switches
 from qlint.readers.python.libraries.registry import Call, function, method
 from qlint.readers.python.machine import Machine, Raised, trace, unknown
 from qlint.readers.python.values import (
@@ -34,7 +26,9 @@ from qlint.readers.python.values import (
     Value,
     known_text,
 )
+from qlint.readers.python.words import given_value, said, word_of
 
+_READERS = {name: name for name in ("configargparse", "jsonargparse", "simple_parsing")}
 _CHOSEN = "subcommand:"
 _STARTERS = ("train", "tune", "sft", "fit")
 
@@ -145,6 +139,7 @@ def add_argument(machine: Machine, receiver: Ref, parser: Instance, call: Call) 
     texts = [name for name in names if name is not None]
     prefix = str(declared.settings.get("prefix_chars", "-"))
     option = _option(texts, prefix, call)
+    option.reader = _READERS.get((parser.library or "").split(".", 1)[0], "argparse")
     if option.default is None and call.arguments.rest is not None:
         option.default = call.arguments.rest
     if option.dest in declared.defaults:
@@ -272,7 +267,7 @@ def parse_args(machine: Machine, receiver: Ref, parser: Instance, call: Call) ->
     else:
         rest = _fill(machine, declared, argv, namespace, call)
     if "known" in call.name:
-        extra = Ref(Sequence(tuple(Const(part) for part in rest)))
+        extra = Ref(Sequence(tuple(given_value(part, said(part, part)) for part in rest)))
         return Ref(Sequence((made, extra), "tuple"), made.trace)
     return made
 
@@ -294,13 +289,13 @@ def _forget(namespace: Instance, declared: Declared, cause: Unknown) -> None:
 def _argv(machine: Machine, call: Call) -> list[str] | None:
     given = call.arguments.get("args", 0)
     if given is None or (isinstance(given, Const) and given.value is None):
-        note_argv(machine)
+        machine.assume_argv()
         return list(machine.argv)
     values = elements(machine, given)
     if values is None:
         return None
-    texts = [known_text(value) for value in values]
-    return None if None in texts else [text for text in texts if text is not None]
+    words = [word_of(value) for value in values]
+    return None if None in words else [word for word in words if word is not None]
 
 
 def _fill(
@@ -311,7 +306,7 @@ def _fill(
     rest: list[str] = []
     chain = [declared]
     try:
-        given, rest = given_by(_mirror(declared), argv)
+        given, rest = given_by(machine, _mirror(declared), argv)
         chain, chosen = _chosen(machine, declared, given)
         values = _values(machine, chain, given, call)
     except Refused as problem:

@@ -6,30 +6,25 @@ import os
 import re
 from collections.abc import Hashable
 
-from qlint.knowledge import libraries
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.classes import field_default, instantiate, record_fields
 from qlint.readers.python.flags import FlagTrace
 from qlint.readers.python.iteration import elements
+from qlint.readers.python.libraries.field_options import options_of
 from qlint.readers.python.libraries.files import load_path
+from qlint.readers.python.libraries.mirror import given_by, mirror
 from qlint.readers.python.libraries.objects import construct, construct_as
 from qlint.readers.python.libraries.options import (
     Option,
     Refused,
-    convert,
     from_argv,
-    given_by,
-    mirror,
-    note_argv,
     with_switch,
 )
 from qlint.readers.python.libraries.registry import Call, function, method
-from qlint.readers.python.libraries.roles import documented
+from qlint.readers.python.libraries.text_types import convert
 from qlint.readers.python.machine import Machine, trace, unknown
-from qlint.readers.python.names import canonical
 from qlint.readers.python.source import Trace
 from qlint.readers.python.values import (
-    ClassField,
     Const,
     Instance,
     Library,
@@ -41,6 +36,7 @@ from qlint.readers.python.values import (
     Value,
     known_text,
 )
+from qlint.readers.python.words import given_value, read_by, said, word_of
 
 _MAX_ARGUMENTS_FILE = 100_000
 _CONFIGURATION = re.compile(r"\.(ya?ml|json)$")
@@ -91,7 +87,8 @@ def parse_dataclasses(machine: Machine, receiver: Ref, parser: Instance, call: C
     kinds = _kinds(machine, parser)
     if kinds is None:
         return unknown(call.frame, call.node, "a parser of dataclasses that are not known")
-    options = [_options(machine, kind) for kind in kinds]
+    options = [options_of(machine, kind) for kind in kinds]
+    _placed(options, parser, call)
     argv = _argv(machine, call)
     argv, defaults, missing = _with_config(machine, call, parser, argv, _by_name(options))
     for key, value in parser.meta.data.items():
@@ -103,12 +100,21 @@ def parse_dataclasses(machine: Machine, receiver: Ref, parser: Instance, call: C
         for kind, own in zip(kinds, options, strict=True)
     ]
     if _returns_rest(call):
-        objects.append(Ref(Sequence(tuple(Const(part) for part in rest))))
+        objects.append(Ref(Sequence(tuple(given_value(part, said(part, part)) for part in rest))))
     elif rest:
         machine.assume(f"argv is refused by the script's parser: {rest} are not used")
     if call.name == "parse" and len(objects) == 1:
         return objects[0]
     return Ref(Sequence(tuple(objects), "tuple"), trace(call.frame, call.node, "literal"))
+
+
+def _placed(options: list[list[Option]], parser: Instance, call: Call) -> None:
+    """Say who reads the options, and where: at the field, else at this call."""
+    reader = (parser.library or "HfArgumentParser").rsplit(".", 1)[-1]
+    here = trace(call.frame, call.node, "pass")
+    for option in (option for own in options for option in own):
+        option.reader = reader
+        option.place = option.place or here
 
 
 def _returns_rest(call: Call) -> bool:
@@ -124,9 +130,9 @@ def _argv(machine: Machine, call: Call) -> list[str]:
     given = call.arguments.get("args", 0 if call.name != "parse" else None)
     if given is not None and not (isinstance(given, Const) and given.value is None):
         values = elements(machine, given)
-        texts = [known_text(value) for value in values or []]
-        return [text for text in texts if text is not None]
-    note_argv(machine)
+        words = [word_of(value) for value in values or []]
+        return [word for word in words if word is not None]
+    machine.assume_argv()
     return [*_arguments_file(machine, call), *machine.argv]
 
 
@@ -165,7 +171,9 @@ def _with_config(
         path, argv = argv[0], argv[1:]
     if path is None:
         return argv, {}, None
-    loaded = load_path(machine, Const(path, Trace("input", via=f"{path} in argv")), call)
+    here = trace(call.frame, call.node, "pass")
+    station = read_by(path, "--config" if kind == "TrlParser" else "its file", kind, here)
+    loaded = load_path(machine, given_value(path, station), call)
     if not (isinstance(loaded, Ref) and isinstance(loaded.target, Mapping)):
         missing = loaded if isinstance(loaded, Unknown) else None
         return argv, {}, missing or unknown(call.frame, call.node, f"{path} holds no table")
@@ -198,9 +206,9 @@ def _given(
     """What argv gives to any of the dataclasses, and what of it none of them takes."""
     every = [option for own in options for option in own]
     try:
-        raw, rest = given_by(mirror(every), argv)
+        raw, rest = given_by(machine, mirror(every), argv)
         first = _by_name(options)
-        return {dest: from_argv(machine, first[dest], raw, call) for dest in raw}, rest
+        return {dest: from_argv(machine, first[dest], raw[dest], call) for dest in raw}, rest
     except Refused as problem:
         machine.assume(f"argv is refused by the script's parser: {problem}")
         return {}, []
@@ -229,9 +237,8 @@ def _object(
     _watch_library_switches(machine, made)
     if missing is not None and isinstance(made, Ref) and isinstance(made.target, Instance):
         made.target.meta.data["rest"] = missing
-        for name in list(made.target.slots.data):
-            if name not in given:
-                made.target.slots.data[name] = missing
+        for name in names.difference(given):
+            made.target.slots.data[name] = missing
     return made
 
 
@@ -291,104 +298,6 @@ class LibraryFlagTrace(FlagTrace):
     __slots__ = ()
 
 
-def _options(machine: Machine, kind: Value) -> list[Option]:
-    """The options that the fields of a dataclass become."""
-    options: dict[str, list[Option]] = {}
-    if isinstance(kind, UserClass):
-        base = kind.library_base()
-        if base is not None:
-            options.update(_library_options(machine, base))
-        for name, field in record_fields(kind).items():
-            options[name] = _field_options(kind, field)
-    elif isinstance(kind, Library):
-        options.update(_library_options(machine, kind.name))
-    return [option for own in options.values() for option in own]
-
-
-def record_options(machine: Machine, kind: UserClass, prefix: str = "") -> list[Option]:
-    """The options of a dataclass with their defaults; nested dataclasses' have a dotted name."""
-    found: list[Option] = []
-    for name, field in record_fields(kind).items():
-        nested = kind.frame.find(field.annotation)
-        if isinstance(nested, UserClass) and nested.fields and prefix.count(".") < 3:
-            found.extend(record_options(machine, nested, f"{prefix}{name}."))
-            continue
-        options = _field_options(kind, field)
-        default = field_default(machine, kind, field, kind.frame)
-        for option in options:
-            negated = option.action == "store_false"
-            option.dest = prefix + option.dest
-            option.flags = tuple(f"--{prefix}{flag[2:]}" for flag in option.flags)
-            if negated:
-                dashed = name.replace("_", "-")
-                option.flags = (*option.flags, f"--{prefix}no-{name}", f"--{prefix}no-{dashed}")
-            else:
-                option.default = default
-        found.extend(options)
-    return found
-
-
-def _library_options(machine: Machine, name: str) -> dict[str, list[Option]]:
-    library, rest = documented(canonical(name))
-    if library not in libraries.libraries():
-        return {}
-    return {
-        parameter.name: _annotated(parameter.name, parameter.type or "str", None)
-        for parameter in libraries.parameters(library, rest, machine.versions).values()
-    }
-
-
-def _field_options(kind: UserClass, field: ClassField) -> list[Option]:
-    options = _annotated(field.name, field.annotation, kind)
-    default = field.default
-    if isinstance(default, Ref) and isinstance(default.target, Instance):
-        short = default.target.slots.get("aliases")
-        flags = known_text(short)
-        if flags is not None:
-            options[0].flags = (flags, *options[0].flags)
-    return options
-
-
-def _annotated(name: str, annotation: str, kind: UserClass | None) -> list[Option]:
-    """What a field's annotation makes of it: an option, for booleans one to negate it too."""
-    option = Option(_spellings(name), name)
-    bare = annotation.replace("typing.", "").strip("\"' ")
-    bare = re.sub(r"^Optional\[(.*)\]$", r"\1", bare)
-    bare = re.sub(r"^Union\[(.*), ?None\]$", r"\1", bare)
-    bare = bare.replace("| None", "").replace("None |", "").strip()
-    if re.match(r"(?i)list\[|list$|tuple\[", bare):
-        option.nargs = "+"
-        inner = re.search(r"\[(\w+)", bare)
-        option.type = Library(f"builtins.{inner.group(1) if inner else 'str'}")
-    elif bare == "bool":
-        option.nargs = "?"
-        option.const = Const(True)
-        option.type = Library("string_to_bool")
-        negated = Option(_spellings(f"no_{name}"), name)
-        negated.action = "store_false"
-        return [option, negated]
-    elif bare in ("int", "float", "str"):
-        option.type = Library(f"builtins.{bare}")
-    elif bare.startswith("Literal["):
-        option.type = None
-    elif re.search(r"(?i)\bdict\b", bare):
-        option.type = Library("json.loads")
-    elif "float" in bare:
-        option.type = Library("builtins.float")
-    elif re.match(r"int\b", bare):
-        option.type = Library("builtins.int")
-    elif kind is not None:
-        own = kind.frame.find(bare)
-        option.type = own if isinstance(own, UserClass) else None
-    return [option]
-
-
-def _spellings(name: str) -> tuple[str, ...]:
-    if "_" not in name:
-        return (f"--{name}",)
-    return (f"--{name}", f"--{name.replace('_', '-')}")
-
-
 @method(
     "dataclass_parser", "parse_json_file", "parse_yaml_file", "parse_dict", "parse_yaml_and_args"
 )
@@ -408,6 +317,6 @@ def parse_file(machine: Machine, receiver: Ref, parser: Instance, call: Call) ->
         missing = unknown(call.frame, call.node, "what the parser is given", loaded)
     objects: list[Value] = []
     for kind in kinds:
-        options = _options(machine, kind)
+        options = options_of(machine, kind)
         objects.append(_object(machine, kind, options, given, missing, call))
     return Ref(Sequence(tuple(objects), "tuple"), trace(call.frame, call.node, "literal"))

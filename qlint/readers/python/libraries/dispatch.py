@@ -5,13 +5,16 @@ from __future__ import annotations
 import libcst as cst
 
 from qlint.readers.python.arguments import Arguments
+from qlint.readers.python.call_arguments import evaluate_arguments
 from qlint.readers.python.calls import run_callbacks
+from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.libraries import (  # noqa: F401 - they register what they know
     adapters,
     arithmetic,
     checkpointing,
     copies,
+    dict_classes,
     introspection,
     iterables,
     loops,
@@ -34,6 +37,7 @@ from qlint.readers.python.libraries.roles import is_model_class, library_role
 from qlint.readers.python.machine import Machine, unknown
 from qlint.readers.python.names import canonical
 from qlint.readers.python.values import (
+    DICT_ROLE,
     Bound,
     Const,
     Function,
@@ -143,6 +147,9 @@ def initialise(machine: Machine, made: Ref, call: Call, overwrite: bool = True) 
     instance = made.target
     assert isinstance(instance, Instance)
     name = instance.library
+    if instance.role == DICT_ROLE:
+        dict_classes.fill_dict(machine, instance, call)
+        return
     if name is None:
         return
     if instance.role == "trainer":
@@ -177,8 +184,6 @@ def element_of(machine: Machine, iterable: Value, node: cst.For, frame: Frame) -
 
 def decorator_value(machine: Machine, node: cst.BaseExpression, frame: Frame) -> Value:
     """A decorator as a value: a library's name, called or not, or a function of the program."""
-    from qlint.readers.python.expressions import evaluate, evaluate_arguments
-
     if not isinstance(node, cst.Call):
         return _named(evaluate(machine, node, frame))
     callee = _named(evaluate(machine, node.func, frame))

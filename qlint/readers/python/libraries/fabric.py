@@ -16,6 +16,7 @@ from qlint.readers.python.values import (
     Sequence,
     Value,
 )
+from qlint.readers.python.world import rank, world_size
 
 
 @method("fabric", "setup", "setup_dataloaders", "setup_optimizers", "setup_module")
@@ -49,14 +50,19 @@ def clip(machine: Machine, receiver: Ref, fabric: Instance, call: Call) -> Value
     return Const(None)
 
 
-@method("fabric", ".world_size", ".global_rank", ".local_rank", ".node_rank")
+@method("fabric", ".world_size")
+def processes(machine: Machine, receiver: Ref, fabric: Instance, call: Call) -> Value:
+    """How many processes run the script."""
+    return world_size(machine, call.node, call.frame)
+
+
+@method("fabric", ".global_rank", ".local_rank", ".node_rank")
 def process(machine: Machine, receiver: Ref, fabric: Instance, call: Call) -> Value:
-    """One process is a premise of the reading."""
-    machine.assume("one process")
-    return Const(1 if call.name == "world_size" else 0, trace(call.frame, call.node, "compute"))
+    """Which of them is read."""
+    return rank(machine, call.node, call.frame, local="local" in call.name)
 
 
 @method("fabric", ".is_global_zero")
 def main_process(machine: Machine, receiver: Ref, fabric: Instance, call: Call) -> Value:
-    """The one process is the main one."""
+    """The process that is read is the main one."""
     return Const(True, trace(call.frame, call.node, "compute"))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence as AbstractSequence
 
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.classes import instantiate
 from qlint.readers.python.iteration import elements
 from qlint.readers.python.libraries.files import load_path, source_of
-from qlint.readers.python.libraries.options import literal, note_argv
+from qlint.readers.python.libraries.mirror import is_unknown, without_unknown
 from qlint.readers.python.libraries.registry import Call, function
+from qlint.readers.python.libraries.text_types import literal
 from qlint.readers.python.machine import Machine, trace, unknown
 from qlint.readers.python.operators import merge
 from qlint.readers.python.source import Trace
@@ -26,6 +28,7 @@ from qlint.readers.python.values import (
     Value,
     known_text,
 )
+from qlint.readers.python.words import given_value, read_by, said, word_of
 
 _RAW = "as written: "
 _MAX_DEPTH = 12
@@ -80,12 +83,13 @@ def omegaconf_cli(machine: Machine, call: Call) -> Value:
     target = Mapping()
     given = call.arguments.positional[0] if call.arguments.positional else None
     if given is None or (isinstance(given, Const) and given.value is None):
-        note_argv(machine)
-        _apply_overrides(target, machine.argv)
+        machine.assume_argv()
+        _apply_overrides(machine, target, machine.argv, "OmegaConf", call)
     else:
-        texts = [known_text(value) for value in elements(machine, given) or []]
-        _apply_overrides(target, tuple(text for text in texts if text is not None))
-        if elements(machine, given) is None:
+        words = [word_of(value) for value in elements(machine, given) or []]
+        known = [word for word in words if word is not None]
+        _apply_overrides(machine, target, known, "OmegaConf", call)
+        if elements(machine, given) is None or len(known) < len(words):
             target.meta.data["rest"] = unknown(call.frame, call.node, "arguments", given)
     return Ref(target, trace(call.frame, call.node, "literal"))
 
@@ -209,7 +213,6 @@ def _referred(machine: Machine, root: Ref, reference: str, value: Value, depth: 
 
 def _variable(machine: Machine, reference: str, value: Value) -> Value:
     name, comma, default = reference.partition(",")
-    machine.assume("no environment variables are set")
     written = machine.environment.get(name.strip())
     if written is not None:
         return written
@@ -243,36 +246,44 @@ def _merge_deep(machine: Machine, target: Mapping, other: Value) -> None:
         target.meta.data["rest"] = other.target.rest
 
 
-def _apply_overrides(target: Mapping, argv: tuple[str, ...]) -> None:
+def _apply_overrides(
+    machine: Machine, target: Mapping, argv: AbstractSequence[str], reader: str, call: Call
+) -> None:
+    """Put the ``key=value`` words of argv into a configuration."""
+    place = trace(call.frame, call.node, "pass")
     for part in argv:
         name, equals, text = part.lstrip("+-").partition("=")
-        if not equals:
+        if not equals or (is_unknown(part) and "$" in name):
+            without_unknown(machine, [part])
             continue
-        said = Trace("input", via=f"{part} on the command line")
+        station = read_by(part, str(part), reader, place)
         holder = target
-        *path, last = name.split(".")
+        *path, last = str(name).split(".")
         for key in path:
             inner = holder.slots.get(key)
             if not (isinstance(inner, Ref) and isinstance(inner.target, Mapping)):
-                inner = Ref(Mapping(), said)
+                inner = Ref(Mapping(), station)
                 holder.slots.data[key] = inner
             assert isinstance(inner, Ref)
             assert isinstance(inner.target, Mapping)
             holder = inner.target
         holder.meta.data.pop(f"{_RAW}{last}", None)
-        holder.slots.data[last] = _override(text, said)
+        holder.slots.data[last] = _override(text, station)
 
 
-def _override(text: str, said: Trace) -> Value:
+def _override(text: str, station: Trace) -> Value:
     """The value of ``key=value``, with YAML's words for the constants."""
+    value = given_value(text, station)
+    if not isinstance(value, Const):
+        return value
     words = {"true": True, "false": False, "null": None}
     if text.lower() in words:
-        return Const(words[text.lower()], said)
+        return Const(words[text.lower()], station)
     listed = re.fullmatch(r"\[([\w.,\s/-]*)\]", text)
     if listed is not None:
         parts = [part.strip() for part in listed.group(1).split(",") if part.strip()]
-        return Ref(Sequence(tuple(_override(part, said) for part in parts)), said)
-    return literal(text, Const(text, said))
+        return Ref(Sequence(tuple(_override(part, station) for part in parts)), station)
+    return literal(str(text), value)
 
 
 # -- Hydra -----------------------------------------------------------------------------------------
@@ -280,8 +291,10 @@ def _override(text: str, said: Trace) -> Value:
 
 def hydra_configuration(machine: Machine, arguments: Arguments, call: Call) -> Value:
     """The configuration that ``@hydra.main(config_path=..., config_name=...)`` passes."""
-    note_argv(machine)
+    machine.assume_argv()
     overrides, named = _hydra_argv(machine.argv)
+    if named is not None and is_unknown(named):
+        return given_value(named, said(named, "--config-name"))
     name = named or known_text(arguments.get("config_name", 1))
     if name is None:
         return unknown(call.frame, call.node, "the configuration that hydra is given")
@@ -293,7 +306,7 @@ def hydra_configuration(machine: Machine, arguments: Arguments, call: Call) -> V
     composed = Mapping()
     groups = _composed(machine, composed, loaded, folder, overrides, call)
     own = tuple(part for part in overrides if part.lstrip("+").partition("=")[0] not in groups)
-    _apply_overrides(composed, own)
+    _apply_overrides(machine, composed, own, "hydra", call)
     return resolved(machine, Ref(composed, loaded.trace))
 
 
@@ -308,7 +321,7 @@ def _hydra_argv(argv: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
             named = part.partition("=")[2]
         elif part in ("--config-name", "-cn") and parts:
             named = parts.pop(0)
-        elif "=" in part and not part.startswith("-"):
+        elif is_unknown(part) or ("=" in part and not part.startswith("-")):
             overrides.append(part)
     return tuple(overrides), named
 
@@ -325,7 +338,7 @@ def _composed(
     assert isinstance(loaded.target, Mapping)
     defaults = loaded.target.slots.data.pop("defaults", None)
     listed = elements(machine, defaults) if defaults is not None else None
-    chosen = dict(part.lstrip("+").split("=", 1) for part in overrides)
+    chosen = dict(part.lstrip("+").split("=", 1) for part in overrides if "=" in part)
     groups: set[str] = set()
     own_last = True
     for entry in listed or []:
@@ -364,6 +377,9 @@ def _compose(
         groups.add(group)
         name = chosen.get(group) or known_text(option)
         if name is None:
+            continue
+        if is_unknown(name):
+            composed.meta.data["rest"] = given_value(name, said(name, group))
             continue
         path = os.path.join(folder, group, f"{name}.yaml")
         part = load_path(machine, Const(path), call, typed=True)

@@ -6,6 +6,7 @@ import re
 
 import libcst as cst
 
+from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.libraries.registry import Call
 from qlint.readers.python.machine import Machine, trace
@@ -39,8 +40,6 @@ def note_cut(machine: Machine, upper: cst.BaseExpression, value: Value, frame: F
     if _LENGTH.match(name_of(upper)):
         _emit(machine, "cut", value, upper, frame)
     elif isinstance(upper, cst.BinaryOperation) and _BLOCK.match(name_of(upper.right)):
-        from qlint.readers.python.expressions import evaluate
-
         _emit(machine, "group", evaluate(machine, upper.right, frame), upper, frame)
 
 

@@ -8,8 +8,11 @@ from qlint.readers.python.source import Trace
 from qlint.readers.python.values import (
     Const,
     Instance,
+    Items,
     Mapping,
+    OneOf,
     Ref,
+    Sequence,
     Unknown,
     Value,
     alternatives,
@@ -86,3 +89,39 @@ def module_or_unseen(machine: Machine, call: Call, model: Value | None) -> Value
     if isinstance(model, Ref) and isinstance(model.target, Instance) and model.target.cls:
         return model
     return unseen_model(machine, call, model)
+
+
+def find_model(value: Value | None, depth: int = 0) -> Instance | None:
+    """The model that a value is, or holds: a wrapper's attribute, a group's parameters."""
+    if value is None or depth > 5:
+        return None
+    if isinstance(value, OneOf):
+        found = [find_model(option.value, depth + 1) for option in value.options]
+        return next((model for model in found if model is not None), None)
+    if not isinstance(value, Ref):
+        return None
+    target = value.target
+    if isinstance(target, Instance):
+        if target.role == "model":
+            return target
+        if target.role == "parameters":
+            return find_model(target.slots.get("model"), depth + 1)
+        if target.role in ("object", "lightning_module", "engine"):
+            return _first(list(target.slots.data.values()), depth)
+    if isinstance(target, Sequence):
+        for option in alternatives(target.slots.data["items"]):
+            if isinstance(option.value, Items):
+                found_model = _first(list(option.value.values), depth)
+                if found_model is not None:
+                    return found_model
+    if isinstance(target, Mapping):
+        return _first(list(target.slots.data.values()), depth)
+    return None
+
+
+def _first(values: list[Value], depth: int) -> Instance | None:
+    for value in values:
+        found = find_model(value, depth + 1)
+        if found is not None:
+            return found
+    return None

@@ -12,8 +12,12 @@ from importlib import import_module
 _WORDS: dict[str, str] = {
     "argument_parser": r"arg_?parse|ArgParser|ArgumentParser",
     "dataclass_parser": r"ArgumentParser|TrlParser|make_parser",
-    "entry_points": r"fire|click|typer|call_parse|fastcore|tyro|hydra|chz|draccus|pyrallis|CLI|absl"
-    r"|simple_parsing|defopt|cyclopts|spawn|Process|Thread|launcher|asyncio|entrypoint|\.command",
+    "entry_points": r"click|typer|call_parse|fastcore|hydra|draccus|pyrallis|entrypoint|\.command",
+    "click_options": r"click",
+    "parameter_options": r"[Ff]ire|CLI|auto_cli|defopt|simple_parsing|typer|cyclopts|fastcore",
+    "record_commands": r"tyro|simple_parsing|draccus|pyrallis|chz",
+    "programs": r"subprocess|os\.|shlex|launch|distributed",
+    "process_starters": r"spawn|start_processes|Process|Thread|launcher|asyncio|absl",
     "files": r"open\(|yaml|json|toml|YAML|load_|read_text|configparser|dotenv",
     "layered": r"OmegaConf|omegaconf|hydra|ConfigDict|EasyDict|easydict|addict|[Bb]ox|[Mm]unch"
     r"|DictConfig|ml_collections|dacite",

@@ -1,45 +1,24 @@
-"""Command-line options: declared by the script, read from the argv of this reading.
-
-The standard library's own argparse parses argv (prefixes, ``--flag=value``, nargs, subcommands), on
-a parser that mirrors the script's; defaults and types are evaluated here.
-"""
+"""Command-line options: declared by the script, given by the argv of this reading or by default."""
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import io
-import json
 from collections.abc import Mapping as AbstractMapping
 from collections.abc import Sequence as AbstractSequence
 from typing import Any
 
-from qlint.readers.python.arguments import Arguments
-from qlint.readers.python.calls import call_value
 from qlint.readers.python.comparisons import equals
-from qlint.readers.python.containers import from_python
 from qlint.readers.python.flags import switch
 from qlint.readers.python.iteration import elements
 from qlint.readers.python.libraries.registry import Call
-from qlint.readers.python.machine import Machine, Raised
+from qlint.readers.python.libraries.text_types import convert
+from qlint.readers.python.machine import Machine
 from qlint.readers.python.source import Step, Trace
-from qlint.readers.python.values import (
-    Bound,
-    Const,
-    Function,
-    Instance,
-    Library,
-    Partial,
-    Ref,
-    Sequence,
-    Unknown,
-    UserClass,
-    Value,
-)
+from qlint.readers.python.values import Const, Ref, Sequence, Unknown, Value
+from qlint.readers.python.words import given_value, read_by
 
-_TRUE = frozenset({"yes", "true", "t", "y", "1", "on"})
-_FALSE = frozenset({"no", "false", "f", "n", "0", "off"})
-_VALUELESS = frozenset({"store_true", "store_false", "store_const", "append_const", "count"})
+_VALUELESS = frozenset(
+    {"store_true", "store_false", "store_const", "append_const", "count", "optional"}
+)
 _IMPLICIT = {"store_true": False, "store_false": True}
 
 
@@ -55,6 +34,7 @@ class Option:
         "flags",
         "nargs",
         "place",
+        "reader",
         "required",
         "type",
     )
@@ -71,11 +51,18 @@ class Option:
         self.required = False
         self.place: Trace | None = None
         """Where the option is declared."""
+        self.reader = "argparse"
+        """The library that reads it, as a person calls it."""
 
     @property
     def label(self) -> str:
         """The flag as a person writes it: the longest."""
         return max(self.flags, key=len) if self.flags else self.dest
+
+    @property
+    def takes_no_value(self) -> bool:
+        """True where nothing follows the flag."""
+        return self.action in _VALUELESS
 
     @property
     def turns_on(self) -> bool:
@@ -91,86 +78,16 @@ class Refused(Exception):
     """argv does not fit the options; the text is argparse's."""
 
 
-class _Quiet(argparse.ArgumentParser):
-    def error(self, message: str) -> Any:
-        raise Refused(message)
+class Given:
+    """What argv gives to an option: its words, None where it takes none or stands alone."""
 
+    __slots__ = ("flag", "option", "words")
 
-class _Given:
-    """Stands for the constant of an option that takes no value."""
-
-    def __init__(self, option: Option) -> None:
+    def __init__(self, option: Option, words: str | list[str] | None, flag: str | None) -> None:
         self.option = option
-
-
-def mirror(
-    options: AbstractSequence[Option], parser: argparse.ArgumentParser | None = None
-) -> argparse.ArgumentParser:
-    """A parser of the standard library with the same options, all values as text."""
-    if parser is None:
-        parser = quiet_parser()
-    for option in options:
-        keywords: dict[str, Any] = {"default": argparse.SUPPRESS}
-        if option.flags:
-            keywords["dest"] = option.dest
-        if option.action in ("store_true", "store_false", "store_const"):
-            keywords |= {"action": "store_const", "const": _Given(option)}
-        elif option.action == "append_const":
-            keywords |= {"action": "append_const", "const": _Given(option)}
-        elif option.action == "count":
-            keywords["action"] = "count"
-        elif option.action == "optional":
-            keywords["action"] = argparse.BooleanOptionalAction
-        else:
-            if option.action in ("append", "extend"):
-                keywords["action"] = option.action
-            if option.nargs is not None:
-                keywords["nargs"] = option.nargs
-                if option.nargs == "?":
-                    keywords["const"] = _Given(option)
-        with contextlib.suppress(argparse.ArgumentError, ValueError, TypeError):
-            parser.add_argument(*(option.flags or (option.dest,)), **keywords)
-    return parser
-
-
-def quiet_parser(**settings: Any) -> argparse.ArgumentParser:
-    """A parser without help that raises Refused instead of ending the process."""
-    return _Quiet(
-        add_help=False,
-        argument_default=argparse.SUPPRESS,
-        conflict_handler="resolve",
-        **settings,
-    )
-
-
-def given_by(
-    parser: argparse.ArgumentParser, argv: AbstractSequence[str]
-) -> tuple[dict[str, Any], list[str]]:
-    """What argv gives, by destination, and what of it was not recognised.
-
-    Raises Refused where argparse would refuse argv.
-    """
-    if not argv:
-        return {}, []
-    with contextlib.redirect_stderr(io.StringIO()):
-        try:
-            namespace, rest = parser.parse_known_args(list(argv))
-        except SystemExit as stop:
-            raise Refused(str(stop)) from None
-        except (TypeError, ValueError) as problem:
-            raise Refused(str(problem)) from None
-    return vars(namespace), rest
-
-
-def parse(
-    machine: Machine, options: AbstractSequence[Option], argv: AbstractSequence[str], call: Call
-) -> tuple[dict[str, Value], list[str]]:
-    """Values by destination for an argv, and what of it was not recognised.
-
-    Raises Refused where argparse would refuse argv.
-    """
-    given, rest = given_by(mirror(options), argv)
-    return values_of(machine, options, given, call), rest
+        self.words = words
+        self.flag = flag
+        """The flag as it is written in argv; None for a positional argument."""
 
 
 def values_of(
@@ -185,52 +102,68 @@ def values_of(
         if option.dest in values:
             continue  # The first option with a destination has the default, as in argparse.
         if option.dest in given:
-            values[option.dest] = from_argv(machine, _giver(options, option, given), given, call)
+            values[option.dest] = from_argv(machine, option, given[option.dest], call)
         else:
             values[option.dest] = default_of(machine, option, call)
     return values
 
 
-def _giver(
-    options: AbstractSequence[Option], first: Option, given: AbstractMapping[str, Any]
-) -> Option:
-    """The option that was given, among several with one destination."""
-    raw = given[first.dest]
-    if isinstance(raw, _Given):
-        return raw.option
-    same = [option for option in options if option.dest == first.dest]
-    return next((option for option in same if option.action not in _VALUELESS), first)
+def from_argv(machine: Machine, first: Option, given: AbstractSequence[Given], call: Call) -> Value:
+    """The value that argv gives to a destination; ``first`` is its first option.
+
+    Raises Refused where it is none of the choices.
+    """
+    parts = [_converted(machine, one, call) for one in given]
+    last = given[-1]
+    action = last.option.action
+    station = parts[-1].trace
+    if action == "count":
+        before = first.default.value if isinstance(first.default, Const) else 0
+        return Const((before or 0) + len(given), station)
+    if action not in ("append", "extend", "append_const"):
+        return parts[-1]
+    inner = [elements(machine, part) if action == "extend" else [part] for part in parts]
+    before = elements(machine, first.default) if first.default is not None else []
+    whole = [*([before] if before is not None else []), *inner]
+    found = [value for values in whole for value in values or []]
+    lost = next((value for value in (*parts, *found) if isinstance(value, Unknown)), None)
+    if lost is not None:
+        return Unknown(lost.reason, lost.trace)
+    return Ref(Sequence(tuple(found)), station)
 
 
-def from_argv(
-    machine: Machine, option: Option, given: AbstractMapping[str, Any], call: Call
-) -> Value:
-    """The value of an option that argv gives. Raises Refused where it is none of the choices."""
-    said = Trace("input", via=f"{option.label} on the command line")
-    raw = given[option.dest]
-    value = _converted(machine, option, raw, said, call)
-    if option.action in ("append", "extend", "append_const") and option.default is not None:
-        before = elements(machine, option.default)
-        after = elements(machine, value)
-        if before is not None and after is not None:
-            return Ref(Sequence((*before, *after)), said)
-    if option.action == "count" and isinstance(option.default, Const) and isinstance(value, Const):
-        return Const((option.default.value or 0) + value.value, said)
-    return value
+def _converted(machine: Machine, given: Given, call: Call) -> Value:
+    """What one time that an option is given comes to."""
+    option = given.option
+    words = given.words
+    if words is None:
+        return _without_value(given)
+    if isinstance(words, str):
+        return _of_word(machine, option, words, call)
+    parts = tuple(_of_word(machine, option, word, call) for word in words)
+    lost = next((part for part in parts if isinstance(part, Unknown)), None)
+    if lost is not None:
+        return Unknown(lost.reason, lost.trace)
+    return Ref(Sequence(parts), parts[0].trace if parts else None)
 
 
-def _converted(machine: Machine, option: Option, raw: Any, said: Trace, call: Call) -> Value:
-    if isinstance(raw, _Given):
-        if raw.option.action in ("store_true", "store_false"):
-            return Const(raw.option.action == "store_true", said)
-        const = raw.option.const or Const(None)
-        return const.traced(Trace("pass", via=said.via, parents=_parents(const)))
-    if isinstance(raw, list):
-        parts = tuple(_converted(machine, option, part, said, call) for part in raw)
-        return Ref(Sequence(parts), said)
-    if not isinstance(raw, str):
-        return from_python(raw, said)
-    value = convert(machine, option.type, Const(raw, said), call)
+def _without_value(given: Given) -> Value:
+    option = given.option
+    station = read_by(given.flag, option.label, option.reader, option.place)
+    if option.action in ("store_true", "store_false"):
+        return Const(option.action == "store_true", station)
+    if option.action == "optional":
+        return Const(not (given.flag or "").startswith("--no-"), station)
+    const = option.const or Const(None)
+    parents = (*(station.parents or (station,)), *_parents(const))
+    return const.traced(Trace("pass", station.file, station.node, station.via, parents))
+
+
+def _of_word(machine: Machine, option: Option, word: str, call: Call) -> Value:
+    station = read_by(word, option.label, option.reader, option.place)
+    value = given_value(word, station)
+    if isinstance(value, Const):
+        value = convert(machine, option.type, value, call)
     _check_choice(machine, option, value)
     return value
 
@@ -264,79 +197,6 @@ def default_of(machine: Machine, option: Option, call: Call) -> Value:
     return default.traced(station)
 
 
-def convert(machine: Machine, kind: Value | None, value: Const, call: Call) -> Value:
-    """Apply an option's ``type`` to a text."""
-    if kind is None or (isinstance(kind, Const) and kind.value is None):
-        return value
-    if isinstance(kind, Library):
-        plain = text_as(kind.name.rsplit(".", 1)[-1], value)
-        if plain is not value or kind.name in ("builtins.str", "str"):
-            return plain
-    if isinstance(kind, Function | Library | Bound | Partial | UserClass):
-        try:
-            result = call_value(machine, kind, Arguments([value]), call.node, call.frame)
-        except Raised:
-            return Unknown("a value that the option's type refuses", value.trace)
-        if isinstance(kind, Library) and not _is_plain(result):
-            return value  # A library's enumeration: its members stand for their texts.
-        return result if value.trace is None else result.traced(value.trace)
-    return value
-
-
-def _is_plain(value: Value) -> bool:
-    if isinstance(value, Ref):
-        return not isinstance(value.target, Instance) or value.target.role == "path"
-    return isinstance(value, Const)
-
-
-def text_as(kind: str, value: Const) -> Value:
-    """A text converted by a named type: int, float, bool, str and the usual text-to-bool names."""
-    text = str(value.value)
-    try:
-        if kind == "int":
-            return Const(int(text), value.trace)
-        if kind == "float":
-            return Const(float(text), value.trace)
-    except ValueError:
-        return Unknown(f"'{text}' is no {kind}", value.trace)
-    if kind == "bool":
-        return Const(bool(text), value.trace)
-    if "bool" in kind.lower():
-        lowered = text.lower()
-        if lowered in _TRUE:
-            return Const(True, value.trace)
-        if lowered in _FALSE:
-            return Const(False, value.trace)
-        return Unknown(f"'{text}' is no truth value", value.trace)
-    if kind == "loads":
-        return json_literal(text, value)
-    if kind in ("eval", "literal_eval"):
-        return literal(text, value)
-    return value
-
-
-def literal(text: str, value: Value) -> Value:
-    """A text that is a Python literal, else the text itself."""
-    import ast
-
-    if len(text) > 5_000:
-        return value
-    try:
-        return from_python(ast.literal_eval(text), value.trace)
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-        return value
-
-
-def json_literal(text: str, value: Value) -> Value:
-    """A text that is JSON, else one that is a Python literal, else the text itself."""
-    if len(text) > 5_000:
-        return value
-    try:
-        return from_python(json.loads(text), value.trace)
-    except (ValueError, RecursionError):
-        return literal(text, value)
-
-
 def with_switch(machine: Machine, option: Option, value: Value) -> Value:
     """A boolean that is off becomes a switch that a variant may turn on."""
     if isinstance(value, Const) and value.value is False and option.turns_on:
@@ -354,8 +214,3 @@ def with_switches(
         giver = next((option for option in givers if option.turns_on), givers[0])
         switched[dest] = with_switch(machine, giver, value)
     return switched
-
-
-def note_argv(machine: Machine) -> None:
-    """The argv of this reading is a premise of it."""
-    machine.assume("argv is empty" if not machine.argv else f"argv is {list(machine.argv)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qlint.readers.python import operators
+from qlint.readers.python import containers, operators
 from qlint.readers.python.imports import load
 from qlint.readers.python.libraries.paths import path_text
 from qlint.readers.python.libraries.registry import Call, function
@@ -11,27 +11,32 @@ from qlint.readers.python.values import (
     Const,
     Library,
     Mapping,
+    Ref,
     Unknown,
     Value,
     known_text,
 )
+from qlint.readers.python.world import ONE_PROCESS, is_alone, rank, world_size
 
 
 @function("os.environ.get", "os.getenv", "environ.get")
 def environment(machine: Machine, call: Call) -> Value:
-    """No environment variable is set: the default holds."""
+    """A variable that is given or was set, else the default."""
     name = known_text(call.arguments.get("key", 0))
-    machine.assume("no environment variables are set")
-    written = machine.environment.get(name or "")
-    if written is not None:
-        return written
+    if name is None:
+        return unknown(call.frame, call.node, "an environment variable whose name is not known")
+    written = machine.environment.get(name)
     default = call.arguments.get("default", 1)
     if default is None:
-        return Const(None, trace(call.frame, call.node, "literal"))
-    station = trace(
-        call.frame, call.node, "pass", f"default of environment variable {name}", default.trace
-    )
-    return default.traced(station)
+        default = Const(None, trace(call.frame, call.node, "literal"))
+    else:
+        via = f"default of environment variable {name}"
+        default = default.traced(trace(call.frame, call.node, "pass", via, default.trace))
+    if written is None:
+        return default
+    via = f"environment variable {name}"
+    written = written.traced(trace(call.frame, call.node, "pass", via, written.trace))
+    return containers.present(written, default)
 
 
 @function("os.environ.setdefault", "os.putenv")
@@ -41,9 +46,11 @@ def set_environment(machine: Machine, call: Call) -> Value:
     value = call.arguments.get("value", 1)
     if name is None or value is None:
         return Const(None)
-    if call.name.endswith("putenv"):
-        machine.environment[name] = value
-    return machine.environment.setdefault(name, value)
+    before = None if call.name.endswith("putenv") else machine.environment.get(name)
+    if before is not None:
+        value = containers.present(before, value)
+    machine.environment[name] = value
+    return value
 
 
 @function("os.environ.update")
@@ -53,8 +60,27 @@ def update_environment(machine: Machine, call: Call) -> Value:
     for value in call.arguments.positional:
         operators.merge(machine, given, value)
     given.slots.data.update(call.arguments.keywords)
-    machine.environment.update({str(name): value for name, value in given.entries()})
+    for name, value in given.entries():
+        machine.environment[str(name)] = value
     return Const(None)
+
+
+@function("os.environ.copy")
+def copy_environment(machine: Machine, call: Call) -> Value:
+    """``os.environ.copy()``: the variables that are known, as a dict of its own."""
+    copy = Mapping()
+    copy.slots.data.update(dict(machine.environment.holder.entries()))
+    return Ref(copy, trace(call.frame, call.node, "literal"))
+
+
+@function("os.environ.pop", "os.unsetenv")
+def unset_environment(machine: Machine, call: Call) -> Value:
+    """The script takes a variable away."""
+    name = known_text(call.arguments.get("key", 0))
+    before = environment(machine, call)
+    if name is not None:
+        machine.environment.remove(name)
+    return before
 
 
 @function(
@@ -78,16 +104,26 @@ def hardware(machine: Machine, call: Call) -> Value:
     return Unknown(reason, trace(call.frame, call.node, "unknown", reason))
 
 
-@function("torch.distributed.get_rank", "torch.distributed.get_world_size",
-          "torch.distributed.is_initialized", "torch.distributed.is_available")  # fmt: skip
-def distributed(machine: Machine, call: Call) -> Value:
-    """One process is a premise of the reading."""
-    machine.assume("one process")
-    last = call.name.rsplit(".", 1)[-1]
-    return Const(
-        {"get_rank": 0, "get_world_size": 1}.get(last, False),
-        trace(call.frame, call.node, "compute"),
-    )
+@function("torch.distributed.get_world_size")
+def number_of_processes(machine: Machine, call: Call) -> Value:
+    """How many processes run the script."""
+    return world_size(machine, call.node, call.frame)
+
+
+@function("torch.distributed.get_rank", "torch.distributed.get_node_local_rank")
+def number_of_process(machine: Machine, call: Call) -> Value:
+    """Which of them is read."""
+    return rank(machine, call.node, call.frame, local="local" in call.name)
+
+
+@function("torch.distributed.is_initialized", "torch.distributed.is_available")
+def is_distributed(machine: Machine, call: Call) -> Value:
+    """One process is a premise of the reading, unless a launcher says otherwise."""
+    if machine.world is None:
+        machine.assume(ONE_PROCESS)
+    elif not isinstance(machine.world, Const):
+        return unknown(call.frame, call.node, "several processes", machine.world)
+    return Const(not is_alone(machine), trace(call.frame, call.node, "compute"))
 
 
 @function("importlib.import_module", "builtins.__import__")

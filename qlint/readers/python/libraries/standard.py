@@ -9,8 +9,8 @@ from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.calls import call_value, run_callbacks
 from qlint.readers.python.containers import sort
 from qlint.readers.python.iteration import elements
-from qlint.readers.python.libraries.options import literal
 from qlint.readers.python.libraries.registry import Call, function, method
+from qlint.readers.python.libraries.text_types import literal
 from qlint.readers.python.machine import Machine, Raised, trace, unknown
 from qlint.readers.python.values import (
     Const,
@@ -91,7 +91,8 @@ def collection(machine: Machine, call: Call) -> Value:
 def dictionary(machine: Machine, call: Call) -> Value:
     """``dict(a=1, **other)``; a namespace holds the same by attribute."""
     target = Mapping()
-    for value in call.arguments.positional:
+    for given in call.arguments.positional:
+        value = machine.environment.as_dict(given)
         if not isinstance(value, Library | Function):
             operators.merge(machine, target, value)
     for name, value in call.bind().items():

@@ -22,6 +22,8 @@ from qlint.readers.python.values import (
     Value,
     alternatives,
 )
+from qlint.readers.python.words import is_from_argv
+from qlint.readers.python.world import rank, world_size
 
 
 def construct_trainer(machine: Machine, call: Call) -> Value:
@@ -85,7 +87,10 @@ def _names_model(instance: Instance, model: Value) -> bool:
         return isinstance(model.value, str) or (
             model.value is None and (instance.library or "").startswith("trl.")
         )
-    return isinstance(model, Unknown) and "on the command line" in model.reason
+    if not isinstance(model, Unknown):
+        return False
+    said = ("on the command line", "the configuration file")
+    return any(words in model.reason for words in said) or is_from_argv(model.trace)
 
 
 def _model_by_name(machine: Machine, instance: Instance, name: Value, call: Call) -> Value:
@@ -185,11 +190,16 @@ def step(machine: Machine, receiver: Ref, trainer: Instance, call: Call) -> Valu
     return None
 
 
-@method("arguments", ".world_size", ".process_index", ".local_process_index")
+@method("arguments", ".world_size")
+def processes(machine: Machine, receiver: Ref, instance: Instance, call: Call) -> Value:
+    """How many processes run the script."""
+    return world_size(machine, call.node, call.frame)
+
+
+@method("arguments", ".process_index", ".local_process_index")
 def process(machine: Machine, receiver: Ref, instance: Instance, call: Call) -> Value:
-    """One process is a premise of the reading."""
-    machine.assume("one process")
-    return Const(1 if call.name == "world_size" else 0, trace(call.frame, call.node, "compute"))
+    """Which of them is read."""
+    return rank(machine, call.node, call.frame, local="local" in call.name)
 
 
 @method("arguments", "to_dict")

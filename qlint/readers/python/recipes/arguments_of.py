@@ -73,9 +73,8 @@ def read_argument(holder: Value, key: str) -> Value | None:
 
 
 def is_trl(arguments: Value) -> bool:
-    """True for a configuration class of TRL."""
-    return (
-        isinstance(arguments, Ref)
-        and isinstance(arguments.target, Instance)
-        and (arguments.target.library or "").startswith("trl.")
-    )
+    """True for a configuration class of TRL, and for one that inherits from it."""
+    if not isinstance(arguments, Ref) or not isinstance(arguments.target, Instance):
+        return False
+    name = arguments.target.library
+    return name is not None and documented(canonical(name))[0] == "trl"

@@ -16,6 +16,13 @@ _BUILDERS = {
 """For each kind of event that is a run: the module that reads it, imported when it happens."""
 
 
+def _names(machine: Machine, event: Event) -> dict[str, Field]:
+    found: dict[str, Field] = import_module("qlint.readers.python.recipes.companions").names_of(
+        machine, event
+    )
+    return found
+
+
 def _fields(machine: Machine, event: Event) -> dict[str, Field] | None:
     module, function = _BUILDERS[event.kind]
     build = getattr(import_module(f"qlint.readers.python.recipes.{module}"), function)
@@ -26,15 +33,22 @@ def _fields(machine: Machine, event: Event) -> dict[str, Field] | None:
 class Run:
     """One run: its fields in the order of the contract, and where it trains."""
 
-    __slots__ = ("fields", "flags", "source", "target")
+    __slots__ = ("fields", "flags", "names", "source", "target")
 
     def __init__(
-        self, target: Instance, fields: dict[str, Field], source: Source, flags: set[str]
+        self,
+        target: Instance,
+        fields: dict[str, Field],
+        names: dict[str, Field],
+        source: Source,
+        flags: set[str],
     ) -> None:
         self.target = target
         self.flags = flags
         """Switches that the fields depend on."""
         self.fields = {name: fields[name] for name in FIELD_NAMES if name in fields}
+        self.names = names
+        """Configurations that it names, by format."""
         self.source = source
 
 
@@ -57,6 +71,7 @@ class Collector:
         run = Run(
             event.target,
             fields,
+            _names(self.machine, event),
             Source(event.frame.file.path, line, column),
             _flags(self.machine, fields),
         )

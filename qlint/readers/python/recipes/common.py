@@ -14,14 +14,8 @@ from qlint.readers.python.recipes.quantisation import load_keyword, quantisation
 from qlint.readers.python.values import (
     Const,
     Instance,
-    Items,
-    Mapping,
-    OneOf,
-    Ref,
-    Sequence,
     Unknown,
     Value,
-    alternatives,
 )
 from qlint.recipe import ABSENT, Field, Origin, State
 
@@ -29,42 +23,6 @@ _MODEL_FIELDS = (
     "quant_method", "load_in_4bit", "load_in_8bit", "quant_type", "double_quant", "compute_dtype",
     "quant_storage", "model_name", "attn_implementation",
 )  # fmt: skip
-
-
-def find_model(value: Value | None, depth: int = 0) -> Instance | None:
-    """The model that a value is, or holds: a wrapper's attribute, a group's parameters."""
-    if value is None or depth > 5:
-        return None
-    if isinstance(value, OneOf):
-        found = [find_model(option.value, depth + 1) for option in value.options]
-        return next((model for model in found if model is not None), None)
-    if not isinstance(value, Ref):
-        return None
-    target = value.target
-    if isinstance(target, Instance):
-        if target.role == "model":
-            return target
-        if target.role == "parameters":
-            return find_model(target.slots.get("model"), depth + 1)
-        if target.role in ("object", "lightning_module", "engine"):
-            return _first(list(target.slots.data.values()), depth)
-    if isinstance(target, Sequence):
-        for option in alternatives(target.slots.data["items"]):
-            if isinstance(option.value, Items):
-                found_model = _first(list(option.value.values), depth)
-                if found_model is not None:
-                    return found_model
-    if isinstance(target, Mapping):
-        return _first(list(target.slots.data.values()), depth)
-    return None
-
-
-def _first(values: list[Value], depth: int) -> Instance | None:
-    for value in values:
-        found = find_model(value, depth + 1)
-        if found is not None:
-            return found
-    return None
 
 
 def last_model(machine: Machine) -> Instance | None:
@@ -120,59 +78,6 @@ def _attention(model: Instance) -> Field:
 def called(node: cst.CSTNode, frame: Frame, value: object, via: str | None = None) -> Field:
     """A field that a call itself decides, with that call as its origin."""
     return to_field(Const(value, trace(frame, node, "literal", via)))
-
-
-def effective_batch(batch: Field, accumulation: Field, world: Field) -> Field:
-    """Per-device batch times accumulation times world size."""
-    parts = (batch, accumulation, world)
-    if any(part.state is State.UNKNOWN for part in parts):
-        cause = next(part for part in parts if part.state is State.UNKNOWN)
-        return unknown_field(Unknown(cause.reason or "a part of it is not known"))
-    values = [part.value for part in parts if part.known]
-    if len(values) != 3 or not all(isinstance(v, int) and not isinstance(v, bool) for v in values):
-        return ABSENT
-    given = any(part.state is State.SET for part in (batch, accumulation))
-    origin = tuple(
-        station for part in (batch, accumulation) if part.state is State.SET
-        for station in part.origin
-    )  # fmt: skip
-    product = values[0] * values[1] * values[2]
-    return Field(State.SET if given else State.DEFAULT, product, origin or batch.origin)
-
-
-_PLUGINS = {"deepspeed_plugin": "deepspeed", "fsdp_plugin": "fsdp"}
-_STRATEGIES = ("fsdp", "deepspeed", "ddp")
-NOT_DISTRIBUTED = Field(State.DEFAULT, "none", (Origin(via="one process is assumed"),))
-
-
-def distributed_field(
-    model: Instance, accelerator: Instance | None = None, holder: Instance | None = None
-) -> Field:
-    """What the input itself sets up: a wrapper, a plugin, a strategy; a launcher may do more."""
-    for key, name in _PLUGINS.items():
-        plugin = accelerator.slots.data.get(key) if accelerator is not None else None
-        if plugin is not None and not (isinstance(plugin, Const) and plugin.value is None):
-            return to_field(Const(name, plugin.trace))
-    if holder is not None and holder.slots.data.get("strategy") is not None:
-        return _strategy(holder.slots.data["strategy"])
-    wrapped = model.slots.get("distributed")
-    return to_field(wrapped) if wrapped is not None else NOT_DISTRIBUTED
-
-
-def _strategy(value: Value) -> Field:
-    if isinstance(value, Ref) and isinstance(value.target, Instance):
-        last = (value.target.library or "").rsplit(".", 1)[-1].removesuffix("Strategy").lower()
-        return to_field(Const(last, value.trace))
-    field = to_field(value)
-    if not field.known:
-        return field
-    for name in _STRATEGIES:
-        if str(field.value).startswith(name):
-            return Field(State.SET, name, field.origin)
-    return NOT_DISTRIBUTED
-
-
-ONE_PROCESS = Field(State.DEFAULT, 1, (Origin(via="one process is assumed"),))
 
 
 def framework_of(model: Instance | None, trainer_library: str) -> str:

@@ -140,7 +140,8 @@ def _several(value: OneOf, normalise: Normalise | None) -> Field:
         one = to_field(option.value, normalise)
         if one.known:
             if not any(kept.value == one.value for kept in found):
-                found.append(Alternative(one.value, option.condition, one.origin))
+                condition = None if option.condition is None else str(option.condition)
+                found.append(Alternative(one.value, condition, one.origin))
         elif first_unknown is None:
             first_unknown = Unknown(one.reason or "not known", option.value.trace)
     if first_unknown is None and len(found) == 1:

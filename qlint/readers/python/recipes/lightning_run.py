@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from qlint.readers.python.libraries.model_objects import find_model
 from qlint.readers.python.libraries.objects import read
 from qlint.readers.python.machine import Event, Machine
 from qlint.readers.python.recipes.checkpointing import checkpointing_fields
 from qlint.readers.python.recipes.common import (
-    ONE_PROCESS,
     called,
-    distributed_field,
-    effective_batch,
-    find_model,
     last_model,
     model_fields,
 )
@@ -19,6 +16,7 @@ from qlint.readers.python.recipes.length import data_length
 from qlint.readers.python.recipes.loop_precision import named_precision
 from qlint.readers.python.recipes.loop_shape import batch_of, loader_of
 from qlint.readers.python.recipes.optimizer import optimizer_fields
+from qlint.readers.python.recipes.processes import batch_fields, distributed_field
 from qlint.readers.python.values import (
     Instance,
     Items,
@@ -75,12 +73,9 @@ def lightning_fields(machine: Machine, event: Event) -> dict[str, Field] | None:
     fields["packing"] = ABSENT
     fields["trainer"] = called(event.node, event.frame, "Trainer")
     fields["framework"] = called(event.node, event.frame, "lightning")
-    fields["distributed"] = distributed_field(model, None, trainer)
-    fields["world_size"] = ONE_PROCESS
-    fields["effective_batch_size"] = effective_batch(
-        fields["per_device_train_batch_size"], fields["gradient_accumulation_steps"], ONE_PROCESS
-    )
-    return fields
+    fields["distributed"] = distributed_field(machine, model, None, trainer)
+    micro, accumulated = "per_device_train_batch_size", "gradient_accumulation_steps"
+    return {**fields, **batch_fields(machine, fields[micro], fields[accumulated])}
 
 
 def _data(machine: Machine, trainer: Instance) -> Instance | None:

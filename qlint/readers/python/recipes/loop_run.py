@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from qlint.readers.python.libraries.deepspeed import item
+from qlint.readers.python.libraries.model_objects import find_model
 from qlint.readers.python.machine import Event, LoopState, Machine
 from qlint.readers.python.recipes.checkpointing import checkpointing_fields
 from qlint.readers.python.recipes.common import (
-    ONE_PROCESS,
     called,
-    distributed_field,
-    effective_batch,
-    find_model,
     last_model,
     model_fields,
 )
 from qlint.readers.python.recipes.conversion import to_field
 from qlint.readers.python.recipes.length import data_length
+from qlint.readers.python.recipes.loop_partners import partner
 from qlint.readers.python.recipes.loop_precision import loop_precision
 from qlint.readers.python.recipes.loop_shape import (
     accumulation_of,
@@ -25,7 +23,8 @@ from qlint.readers.python.recipes.loop_shape import (
     loader_of,
 )
 from qlint.readers.python.recipes.optimizer import optimizer_fields
-from qlint.readers.python.values import Instance, Ref, Value
+from qlint.readers.python.recipes.processes import batch_fields, distributed_field
+from qlint.readers.python.values import Instance, Value
 from qlint.recipe import ABSENT, Field
 
 
@@ -36,8 +35,8 @@ def loop_fields(machine: Machine, event: Event) -> dict[str, Field] | None:
     model = find_model(optimizer.slots.get("params")) or last_model(machine)
     if model is None:
         return None
-    accelerator = _partner(machine, optimizer, "accelerator")
-    fabric = _partner(machine, optimizer, "fabric")
+    accelerator = partner(machine, optimizer, "accelerator")
+    fabric = partner(machine, optimizer, "fabric")
     engine = optimizer.slots.get("engine_config")
     fields = model_fields(machine, model, "the loop's model is not loaded in this file", fabric)
     fields.update(optimizer_fields(machine, optimizer))
@@ -48,7 +47,7 @@ def loop_fields(machine: Machine, event: Event) -> dict[str, Field] | None:
     fields["packing"] = fields["trainer"] = fields["max_steps"] = ABSENT
     name = _framework(model, accelerator, fabric)
     fields["framework"] = called(event.node, event.frame, name)
-    fields["distributed"] = distributed_field(model, accelerator, fabric)
+    fields["distributed"] = distributed_field(machine, model, accelerator, fabric)
     return fields
 
 
@@ -68,21 +67,9 @@ def _loop(
         else accumulation_of(machine, accelerator),
         "num_train_epochs": epochs_of(loops),
         "max_grad_norm": to_field(clipping) if clipping is not None else clipping_of(machine),
-        "world_size": ONE_PROCESS,
     }
-    fields["effective_batch_size"] = effective_batch(
-        fields["per_device_train_batch_size"], fields["gradient_accumulation_steps"], ONE_PROCESS
-    )
-    return fields
-
-
-def _partner(machine: Machine, optimizer: Instance, role: str) -> Instance | None:
-    """The Accelerator or Fabric that drives the loop: the optimizer's own, else the last made."""
-    own = optimizer.slots.get(role)
-    if isinstance(own, Ref) and isinstance(own.target, Instance):
-        return own.target
-    made = [event.target for event in machine.events if event.kind == role]
-    return made[-1] if made else None
+    micro, accumulated = "per_device_train_batch_size", "gradient_accumulation_steps"
+    return {**fields, **batch_fields(machine, fields[micro], fields[accumulated])}
 
 
 def _framework(model: Instance, accelerator: Instance | None, fabric: Instance | None) -> str:

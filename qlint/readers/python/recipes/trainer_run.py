@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qlint.readers.python.libraries.model_objects import find_model
 from qlint.readers.python.libraries.objects import read
 from qlint.readers.python.libraries.roles import documented
 from qlint.readers.python.libraries.trainers import class_name
@@ -10,10 +11,7 @@ from qlint.readers.python.names import canonical
 from qlint.readers.python.recipes.arguments_of import arguments_of, is_trl, read_argument
 from qlint.readers.python.recipes.checkpointing import checkpointing_fields
 from qlint.readers.python.recipes.common import (
-    ONE_PROCESS,
     called,
-    effective_batch,
-    find_model,
     framework_of,
     last_model,
     model_fields,
@@ -21,6 +19,7 @@ from qlint.readers.python.recipes.common import (
 from qlint.readers.python.recipes.conversion import member, through, to_field, unknown_field
 from qlint.readers.python.recipes.length import training_length
 from qlint.readers.python.recipes.own_optimizer import own_optimizer
+from qlint.readers.python.recipes.processes import batch_fields, launched_field
 from qlint.readers.python.values import (
     Instance,
     Ref,
@@ -76,12 +75,9 @@ def trainer_fields(machine: Machine, event: Event) -> dict[str, Field]:
     library = trainer.library or "transformers.Trainer"
     fields["trainer"] = called(built[0], built[1], class_name(trainer))
     fields["framework"] = called(built[0], built[1], framework_of(model, library))
-    fields["distributed"] = _distributed(argument("fsdp"), argument("deepspeed"))
-    fields["world_size"] = ONE_PROCESS
-    fields["effective_batch_size"] = effective_batch(
-        fields["per_device_train_batch_size"], fields["gradient_accumulation_steps"], ONE_PROCESS
-    )
-    return fields
+    fields["distributed"] = _distributed(machine, argument("fsdp"), argument("deepspeed"))
+    micro, accumulated = "per_device_train_batch_size", "gradient_accumulation_steps"
+    return {**fields, **batch_fields(machine, fields[micro], fields[accumulated])}
 
 
 def _warmup(steps: Value | None, ratio: Value | None) -> Field:
@@ -140,8 +136,8 @@ def _packing(machine: Machine, trainer: Instance, arguments: Value) -> Field:
     return ABSENT
 
 
-def _distributed(fsdp: Value | None, deepspeed: Value | None) -> Field:
-    """What the arguments themselves set up; a launcher may do more."""
+def _distributed(machine: Machine, fsdp: Value | None, deepspeed: Value | None) -> Field:
+    """What the arguments themselves set up, else what starts the run."""
     for name, value in (("deepspeed", deepspeed), ("fsdp", fsdp)):
         if value is None:
             continue
@@ -150,4 +146,4 @@ def _distributed(fsdp: Value | None, deepspeed: Value | None) -> Field:
             return field
         if field.value:
             return Field(State.SET, name, field.origin)
-    return Field(State.DEFAULT, "none", (Origin(via="one process is assumed"),))
+    return launched_field(machine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from qlint.readers.commands import Argument, Command
 from qlint.readers.places import LineMap
 from qlint.recipe import (
     Alternative,
@@ -78,6 +79,7 @@ def move_recipe(recipe: Recipe, maps: Maps, source: Source | None = None) -> Rec
         recipe,
         source=source or move_source(recipe.source, maps),
         fields={name: move_field(field, maps) for name, field in recipe.fields.items()},
+        names={name: move_field(field, maps) for name, field in recipe.names.items()},
         variants=tuple(
             Variant(
                 variant.condition,
@@ -85,6 +87,20 @@ def move_recipe(recipe: Recipe, maps: Maps, source: Source | None = None) -> Rec
             )
             for variant in recipe.variants
         ),
+    )
+
+
+def move_command(command: Command, maps: Maps) -> Command:
+    """A command with its words and its place."""
+
+    def moved(argument: Argument) -> Argument:
+        return replace(argument, origin=tuple(move_origin(one, maps) for one in argument.origin))
+
+    return replace(
+        command,
+        words=tuple(map(moved, command.words)),
+        source=move_source(command.source, maps),
+        environment={name: moved(one) for name, one in command.environment.items()},
     )
 
 

@@ -1,0 +1,47 @@
+"""Runs, not files: what a launcher starts is one run with it, and is reported once.
+
+A script or a configuration that a run of another input was read from says nothing by itself: how
+it is started decides. Its own reading, as if it were started alone, is left out with its findings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qlint.linting.analysis import Analysis
+
+
+def started_by_others(analyses: Sequence[Analysis], root: str) -> set[int]:
+    """The positions of the inputs that runs of other inputs were read from.
+
+    What nothing starts comes first. Of inputs that start each other the first by name stays, and
+    so does what only a reading that is left out names.
+    """
+    own = [_real(analysis.reading.path, root) for analysis in analyses]
+    parts = [_parts(analysis, root) - {path} for analysis, path in zip(analyses, own, strict=True)]
+    named = set().union(*parts)
+    started: set[str] = set()
+    for number in sorted(range(len(own)), key=lambda number: (own[number] in named, own[number])):
+        if own[number] not in started:
+            started |= parts[number]
+    return {
+        number
+        for number, analysis in enumerate(analyses)
+        if own[number] in started and analysis.reading.recipes
+    }
+
+
+def _parts(analysis: Analysis, root: str) -> set[str]:
+    """The files that the runs of an input were read from."""
+    return {_real(path, root) for recipe in analysis.reading.recipes for path in recipe.inputs}
+
+
+def _real(shown: str, root: str) -> str:
+    """The file that a path of a report means."""
+    for path in (shown, os.path.join(root, shown)):
+        if os.path.exists(path):
+            return os.path.realpath(path)
+    return os.path.abspath(shown)

@@ -1,0 +1,58 @@
+"""Makes the recipe of a script or a configuration that of the launcher which starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from qlint.readers.commands import Command
+from qlint.readers.inputs_of import with_inputs
+from qlint.readers.launchers.launch import Launch
+from qlint.readers.places import LineMap
+from qlint.readers.relocation import move_recipe, move_source
+from qlint.recipe import Kind, Recipe
+
+_OF_ITS_OWN = (
+    "argv is empty",
+    "argv is [",
+    "no command-line overrides",
+    "no environment variables",
+)
+"""Premises of a script or configuration that is read by itself."""
+_LONGEST = 300
+
+
+def as_run_of(
+    recipe: Recipe,
+    command: Command,
+    launch: Launch,
+    kind: Kind,
+    maps: Mapping[str, LineMap],
+    started: str | None,
+) -> Recipe:
+    """The run that ``command`` starts; ``started`` is the file it starts, as shown.
+
+    ``maps`` say where the lines of files stand that the launcher writes.
+    """
+    own = recipe.source.path
+    moved = move_recipe(recipe, maps, command.source)
+    launcher = command.source.path
+    files = [started, own, *with_inputs(moved).inputs]
+    inputs = dict.fromkeys(one for one in files if one and one != launcher and one not in maps)
+    premises = [one for one in moved.assumptions if not one.startswith(_OF_ITS_OWN)]
+    return replace(
+        moved,
+        kind=kind,
+        inputs=tuple(inputs),
+        trains_at=recipe.trains_at or move_source(recipe.source, maps),
+        assumptions=tuple(dict.fromkeys((*premises, *_premises(command, launch)))),
+    )
+
+
+def _premises(command: Command, launch: Launch) -> Iterable[str]:
+    source = command.source
+    where = f"cell {source.cell}" if source.cell is not None else f"{source.path}:{source.line}"
+    words = " ".join(word.text for word in launch.arguments)[:_LONGEST]
+    yield f"{launch.program.text} is started by {where}" + (f" with {words}" if words else "")
+    if command.condition:
+        yield f"it runs if {command.condition}"

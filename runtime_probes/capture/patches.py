@@ -1,0 +1,67 @@
+"""Temporary changes to modules, classes and the environment, all of them undone together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any
+
+_MISSING = object()
+
+
+class Patches:
+    """A set of changes; leaving the ``with`` block undoes them in reverse order.
+
+    An attribute that the object itself did not have (a class that inherits it) is deleted again,
+    so that afterwards ``vars(owner)`` is what it was.
+    """
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Patches:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def set(self, owner: object, name: str, value: object) -> None:
+        """Set ``owner.name`` until the end."""
+        before = vars(owner).get(name, _MISSING)
+        setattr(owner, name, value)
+        self._stack.callback(_restore, owner, name, before)
+
+    def wrap(self, owner: object, name: str, make: Callable[[Any], Any]) -> None:
+        """Replace ``owner.name`` by what ``make`` builds around it."""
+        self.set(owner, name, make(getattr(owner, name)))
+
+    def variable(self, name: str, value: str) -> None:
+        """Set an environment variable until the end."""
+        before = os.environ.get(name)
+        os.environ[name] = value
+        self._stack.callback(_restore_variable, name, before)
+
+    def later(self, undo: Callable[..., object], *arguments: object) -> None:
+        """Call ``undo`` at the end, for changes that are no attributes."""
+        self._stack.callback(undo, *arguments)
+
+
+def _restore(owner: object, name: str, before: object) -> None:
+    if before is _MISSING:
+        delattr(owner, name)
+    else:
+        setattr(owner, name, before)
+
+
+def _restore_variable(name: str, before: str | None) -> None:
+    if before is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = before

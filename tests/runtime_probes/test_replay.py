@@ -1,0 +1,69 @@
+"""Replayed steps are the steps that the uninterrupted run would have taken."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("bitsandbytes")
+pytest.importorskip("trl")
+
+import tiny_runs
+
+pytestmark = pytest.mark.slow
+TRAINERS = [tiny_runs.plain_trainer, tiny_runs.sft_trainer, tiny_runs.dpo_trainer]
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    tiny_runs.prepare(folder)
+    return folder
+
+
+def captured(trainer: Any, steps: int = tiny_runs.STEPS) -> Any:
+    module = importlib.import_module("qlint.runtime_probes.capture.trainers")
+    return module.record(trainer, type(trainer).train, steps, 0)
+
+
+def replayed(run: Any) -> list[float]:
+    losses = []
+    for window in run.windows:
+        losses.append(run.forward_backward(window))
+        run.update()
+    return losses
+
+
+def uninterrupted(trainer: Any) -> list[float]:
+    """Train to the end; the loss of each optimizer step, before any rounding of logs."""
+    losses: list[float] = []
+    original = trainer.training_step
+
+    def training_step(*arguments: Any) -> Any:
+        loss = original(*arguments)
+        losses.append(float(loss))
+        return loss
+
+    trainer.training_step = training_step
+    trainer.train()
+    each = tiny_runs.ACCUMULATION
+    return [sum(losses[at : at + each]) for at in range(0, len(losses), each)]
+
+
+@pytest.mark.parametrize("build", TRAINERS)
+def test_replay_repeats_the_uninterrupted_run(build: Any, material: Path) -> None:
+    expected = uninterrupted(build(material))
+
+    run = captured(build(material))
+    state = run.save()
+    first = replayed(run)
+    state.restore()
+    second = replayed(run)
+
+    assert len(first) == tiny_runs.STEPS
+    assert first == pytest.approx(expected, abs=1e-5)
+    assert second == first
+    assert first[0] != first[-1]

@@ -201,8 +201,11 @@ def _eager(
         if job.model.make.attention_softcap:
             weights = _capped(tape, weights)
         weights = add(tape, weights, constant(tape, 1, size))
-        # On CUDA the cast to float32 is part of the softmax kernel (``half_to_float``).
-        chances = unary(tape, weights, "result", FLOAT32)
+        # Of float16 the kernel itself makes float32 (``half_to_float`` in ``SoftMax.cpp``).
+        half = (job.autocast or job.base_dtype) == "float16"
+        wide = weights if half else cast(tape, weights, FLOAT32)
+        chances = unary(tape, wide, "result", FLOAT32)
+        del wide
         del weights
         narrow = cast(tape, chances, query.size)
         del chances

@@ -70,7 +70,7 @@ def test_nothing_is_lost_whatever_comes_and_goes(steps: list[tuple[int, int]]) -
         held.append((memory.allocate(size), size))
         if freed < len(held):
             memory.release(held.pop(freed)[0])
-        asked = sum(allocator.rounded(size) for _, size in held)
+        asked = sum(allocator.rounded_up(size) for _, size in held)
         assert asked <= memory.allocated <= memory.reserved
         assert memory.allocated <= asked + MIB * len(held)
     reserved = memory.reserved

@@ -144,8 +144,10 @@ def _fused(
         return handed
 
     tape.track(result, inside, backward, (*inside, statistics, result, *mask))
-    # ``transpose(1, 2).contiguous()`` copies where queries are laid out by heads.
-    return copy(tape, result) if job.model.make.joined_rotation else result
+    # PyTorch's FlashAttention lays the result out as the queries are; if that is by heads,
+    # ``transpose(1, 2).contiguous()`` copies.
+    by_heads = job.model.make.joined_rotation and sdpa and not efficient
+    return copy(tape, result) if by_heads else result
 
 
 _WIDEST_FLASH_HEAD = 256
@@ -174,9 +176,11 @@ def _efficient_scratch(shape: Heads, size: int) -> list[int]:
 
 
 def _needs_mask(job: Job, block: Block, shape: Heads) -> bool:
-    """Padding needs one, and so does a window that ends before the sequence does."""
+    """Padding needs one, sequences packed into one do, and so does a window that the sequence
+    fills (``_ignore_causal_mask_sdpa`` in ``transformers/masking_utils.py``)."""
     window = block.sliding_window
-    return job.padding or (window is not None and window < shape.length)
+    filled = window is not None and window <= shape.length
+    return job.padding or job.packing or filled
 
 
 def _eager(

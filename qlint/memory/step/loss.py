@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qlint.memory.job import Job, Loss
 from qlint.memory.step.normalisation import norm
-from qlint.memory.step.operations import FLOAT32, cast, custom, unary
+from qlint.memory.step.operations import FLOAT32, cast, constant, custom, unary
 from qlint.memory.step.precision import Precision, plain_linear, trained_linear
 from qlint.memory.step.tensors import Gradient, Parameter, Tape, Tensor
 
@@ -78,6 +78,10 @@ def _fused_loss(tape: Tape, job: Job, precision: Precision, normed: Tensor) -> T
     tile = min(tokens, TILE_ROWS) * min(TILE_COLUMNS, model.vocabulary) * size
     weights = min(TILE_COLUMNS, model.vocabulary) * model.hidden_size * size
     rows = min(tokens, TILE_ROWS) * model.hidden_size * size
+    # Autocast hands it a 16-bit copy of an output layer that is in float32.
+    table = constant(tape, model.output.weights, size)
+    if precision.rest != size:
+        table = tape.new(model.output.weights, size)
     tape.ledger.transient(LOGITS, tile, rows, weights)
     elements, source_size = normed.elements, normed.size
 
@@ -86,4 +90,4 @@ def _fused_loss(tape: Tape, job: Job, precision: Precision, normed: Tensor) -> T
         tape.ledger.transient(LOGITS, tile, rows, weights)
         return (cast(tape, total, source_size),)
 
-    return custom(tape, (normed,), tokens, FLOAT32, backward, (normed,))
+    return custom(tape, (normed,), tokens, FLOAT32, backward, (normed, table))

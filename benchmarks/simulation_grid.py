@@ -118,7 +118,14 @@ def read(path: Path = RESULTS) -> list[tuple[Row, dict[str, Any]]]:
     return [(Row(row["model"], row["fields"]), row) for row in rows]
 
 
-def _simulated(row: Row) -> dict[str, Any]:
+def versions_read(path: Path = RESULTS) -> dict[str, str]:
+    """The libraries' versions that a file of results was made with."""
+    versions: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["versions"]
+    return versions
+
+
+def simulated(row: Row) -> dict[str, Any]:
+    """What is stored of one recipe."""
     simulation = importlib.import_module("qlint.runtime_probes.simulation")
     result = simulation.simulate(row.job())
     return {
@@ -143,7 +150,7 @@ def main() -> None:
     rows = []
     for number, row in enumerate(grid()):
         if options.model in (None, row.model):
-            rows.append(_simulated(row))
+            rows.append(simulated(row))
             print(number, row.model, rows[-1]["peak_allocated_bytes"], file=sys.stderr)
     versions = {name: metadata.version(name) for name in _LIBRARIES}
     text = json.dumps({"versions": versions, "rows": rows}, indent=1)

@@ -55,7 +55,7 @@ class Plan:
     cards: Cards | None = None
     changes: Sequence[Step] = ()
     """Where the job does not fit: the cheapest changes on top of each other until it does. Where
-    it fits: each change by itself."""
+    it fits: each change by itself, for a job that was read from a recipe."""
     room: Room | None = None
     recommendation: Job | None = None
     recommended_prediction: Prediction | None = None
@@ -91,15 +91,19 @@ def make_plan(
     usable = cards.usable_bytes
     fits = prediction.needed_bytes <= usable
     ours = job
+    changes: Sequence[Step] = ()
+    if not fits:
+        changes = cheapest_changes(job, usable, predict)
     if recipe is not None:
         ours = recommend(job.model, usable, predict, bfloat16=cards.bfloat16)
+        changes = changes or single_changes(job, usable, predict)
     return Plan(
         job,
         prediction,
         assumptions,
         recipe,
         cards,
-        changes=(single_changes if fits else cheapest_changes)(job, usable, predict),
+        changes=changes,
         room=_room(job, usable, predict) if fits else None,
         recommendation=ours,
         recommended_prediction=predict(ours),
@@ -108,10 +112,13 @@ def make_plan(
 
 
 def _room(job: Job, usable: int, predict: Predict) -> Room:
+    reached = frontier(job, usable, predict)
+    own = job.per_device_train_batch_size
+    known = {one.per_device_train_batch_size: one.max_seq_length for one in reached}
     return Room(
-        frontier(job, usable, predict),
-        longest(job, usable, predict),
-        largest_batch(job, usable, predict),
+        reached,
+        known[own] if own in known else longest(job, usable, predict),
+        largest_batch(job, reached),
         without_checkpointing(job, usable, predict),
     )
 

@@ -7,15 +7,15 @@ import warnings
 
 from qlint.recipe import Problem
 
-
 _TYPED = ("def ", "async def ", "class ", "type ")
 
 
 def find_error(text: str, path: str) -> Problem | None:
     """The problem of a text that is no Python: its place and what the interpreter says of it.
 
-    What a newer Python than this one allows is no problem. Call it only on what :func:`qlint.readers.nesting.find_excess` let pass: the interpreter's own
-    parser uses quadratic time on some long chains and, in some versions, all of the stack.
+    What a newer Python than this one allows is no problem. Call it only on what
+    :func:`qlint.readers.nesting.find_excess` let pass: the interpreter's own parser uses quadratic
+    time on some long chains and, in some versions, all of the stack.
     """
     try:
         with warnings.catch_warnings():

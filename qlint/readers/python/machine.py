@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MAX_STEPS = 100_000
 MAX_CALL_DEPTH = 20
 MAX_RECURSION = 2
+"""How deep a function that calls itself is followed where what it is given is not known."""
+MAX_DESCENTS = 3_000
+"""Calls deeper than that on data that is known, in one evaluation."""
 
 
 class Exhausted(Exception):
@@ -83,6 +86,8 @@ class Machine:
         self.journal = Journal()
         self.steps = 0
         self.depth = 0
+        self.descents = 0
+        """Calls that functions made of themselves on known data, deeper than others go."""
         self.stack: list[cst.CSTNode] = []
         self.events: list[Event] = []
         self.assumptions: dict[str, None] = {}

@@ -33,6 +33,7 @@ from qlint.readers.python.values import (
     Unknown,
     UserClass,
     Value,
+    alternatives,
     decorator_name,
     one_of,
 )
@@ -350,7 +351,7 @@ def run_callbacks(machine: Machine, arguments: Arguments, node: cst.CSTNode, fra
     the program's memory are dropped.
     """
     escape(machine, arguments, node, frame)
-    for value in arguments.every():
+    for value in (one.value for given in arguments.every() for one in alternatives(given)):
         callback = value.callee if isinstance(value, Partial) else value
         if not isinstance(callback, Function | Bound):
             continue

@@ -66,3 +66,8 @@ def programs() -> tuple[Program, ...]:
         )
         for row in json.loads(data)
     )
+
+
+def is_installed_module(name: str) -> bool:
+    """Whether ``python -m name`` starts a package's program."""
+    return any(row.installed and name in row.names for row in programs())

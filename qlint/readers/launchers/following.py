@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from qlint import readers
+from qlint.knowledge.programs import is_installed_module
 from qlint.readers.around import Around
 from qlint.readers.commands import Argument, Command
 from qlint.readers.companions import join_started
@@ -182,7 +183,9 @@ class _Step:
 
     def _program(self) -> Found | None:
         if self.launch.starts == "module":
-            return self.files.find_module(self.launch.program.text)
+            name = self.launch.program.text
+            # In the package's own repository it is that program too.
+            return None if is_installed_module(name) else self.files.find_module(name)
         return self.files.find(self.launch.program) if self.launch.starts == "script" else None
 
     def _is_entry(self, found: Found) -> bool:

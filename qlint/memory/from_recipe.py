@@ -126,6 +126,7 @@ def from_recipe(recipe: Recipe, model: Model | None = None) -> JobReading:
         max_grad_norm=answers.number("max_grad_norm", 1.0),
         **_base(answers),
         **_run(answers),
+        **_evaluation(recipe),
     )
     return JobReading(job, tuple(answers.assumptions))
 
@@ -147,10 +148,29 @@ def _base(answers: _Answers) -> dict[str, Any]:
         "quant_type": "fp4" if answers.text("quant_type") == "fp4" else "nf4",
         "double_quant": four and answers.flag("double_quant"),
         "compute_dtype": compute if compute in _DTYPES else base,
-        "base_dtype": answers.assume("base_dtype", base, "recipes do not hold the load's dtype"),
+        "base_dtype": _base_dtype(answers, base),
         "autocast": mixed,
         "kbit_prepare": quantised and _prepared(answers),
         "quantised_experts": quantised and _before(answers.recipe, "transformers", 5, 0),
+    }
+
+
+def _base_dtype(answers: _Answers, otherwise: Precision) -> Precision:
+    loaded = answers.recipe.fact("load_dtype")
+    if loaded in _DTYPES:
+        return loaded  # type: ignore[no-any-return]
+    why = "the dtype that the checkpoint is loaded in was not read"
+    return answers.assume("base_dtype", otherwise, why)  # type: ignore[no-any-return]
+
+
+def _evaluation(recipe: Recipe) -> dict[str, Any]:
+    """Whether the run evaluates, in which batches, and whether logits are kept for metrics."""
+    batch = recipe.fact("per_device_eval_batch_size")
+    keeps = recipe.fact("compute_metrics") is True and recipe.fact("prediction_loss_only") is False
+    return {
+        "evaluates": recipe.fact("eval_strategy") in ("steps", "epoch"),
+        "per_device_eval_batch_size": batch if type(batch) is int and batch > 0 else 8,
+        "prediction_loss_only": not keeps,
     }
 
 
@@ -211,12 +231,21 @@ def _prepared(answers: _Answers) -> bool:
 
 
 def _loss(answers: _Answers) -> Loss:
-    if answers.recipe.framework == "unsloth":
+    liger = answers.recipe.facts.get("use_liger_kernel")
+    if liger is not None and not liger.known:
+        answers.assume("use_liger_kernel", False, liger.reason or "decided at run time")
+    if answers.recipe.framework == "unsloth" or answers.recipe.fact("use_liger_kernel") is True:
         return Loss.FUSED
     trainer = answers.text("trainer") or ""
-    if trainer.endswith("SFTTrainer") and not _before(answers.recipe, "trl", 1, 8, True):
+    if not trainer.endswith("SFTTrainer"):
+        return Loss.FULL
+    written = answers.recipe.fact("loss_type")
+    # "nll" is computed in chunks from 1.15; before, that is a type of its own, the default from 1.8
+    whole = ("dft",) if not _before(answers.recipe, "trl", 1, 15, True) else ("dft", "nll")
+    if written == "chunked_nll":
         return Loss.CHUNKED
-    return Loss.FULL
+    chunked = written not in whole and not _before(answers.recipe, "trl", 1, 8, True)
+    return Loss.CHUNKED if chunked else Loss.FULL
 
 
 def _before(recipe: Recipe, library: str, major: int, minor: int, otherwise: bool = False) -> bool:

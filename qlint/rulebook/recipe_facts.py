@@ -9,10 +9,7 @@ from collections.abc import Sequence
 from qlint.knowledge.frameworks import framework_named
 from qlint.knowledge.models import Model, billions_in_name, find_model
 from qlint.memory.adapters import AdapterMemory, adapter_memory
-from qlint.memory.from_recipe import from_recipe
-from qlint.memory.job import Prediction
 from qlint.memory.optimizer import OptimizerKind, optimizer_kind
-from qlint.memory.predict import predict
 from qlint.recipe import Recipe, State
 from qlint.rulebook.rule import Context
 
@@ -120,15 +117,6 @@ def adapter_memory_of(
     if model is None or targets is None:
         return None
     return adapter_memory(model, rank, targets, optimizer, recipe.value("use_dora") is True)
-
-
-def prediction_of(recipe: Recipe, context: Context) -> Prediction | None:
-    """The predicted memory of this run, or None where a figure that it hangs on is not known."""
-    needed = ("per_device_train_batch_size", "max_seq_length", "target_modules")
-    if any(not recipe[name].known for name in needed):
-        return None
-    job = from_recipe(recipe, model_of(recipe, context)).job
-    return None if job is None else predict(job)
 
 
 def _model_name(recipe: Recipe) -> str | None:

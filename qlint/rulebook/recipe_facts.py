@@ -15,6 +15,8 @@ from qlint.rulebook.rule import Context
 
 _LONGEST_NUMBER = 64
 
+_LANGUAGE_MODELS = ("CausalLM", "LMHeadModel", "FastLanguageModel", "FastModel")
+
 _FOUR_BIT_NAME = re.compile(r"4-?bit|int4|awq|w4a16", re.IGNORECASE)
 
 
@@ -41,6 +43,12 @@ def uses_bitsandbytes_four_bit(recipe: Recipe) -> bool:
 def trains_adapters(recipe: Recipe) -> bool:
     """True where a LoRA-like adapter is trained, over a base of any precision."""
     return recipe["lora_r"].state in (State.SET, State.DEFAULT)
+
+
+def predicts_tokens(recipe: Recipe) -> bool:
+    """True where the model is known to end in logits over its vocabulary, not in a few labels."""
+    kind = recipe.fact("model_class")
+    return isinstance(kind, str) and kind.endswith(_LANGUAGE_MODELS)
 
 
 def number_of(recipe: Recipe, field: str) -> float | None:

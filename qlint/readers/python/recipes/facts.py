@@ -41,7 +41,12 @@ def facts_of(machine: Machine, event: Event) -> dict[str, Field]:
     for name in _GIVEN:
         facts[name] = _whether_given(trainer, name)
     model = find_model(read(trainer, "model")) or last_model(machine)
-    load = _load_dtype(machine, model, trainer) if model is not None else None
+    if model is None:
+        return facts
+    if model.library is not None:
+        kind = Const(model.library.rsplit(".", 1)[-1], Trace("library", via="class of the model"))
+        facts["model_class"] = to_field(kind)
+    load = _load_dtype(machine, model, trainer)
     return facts if load is None else {**facts, "load_dtype": load}
 
 

@@ -23,6 +23,9 @@ _FIELDS = (
     "lora_r",
     "optim",
 )
+_HARMLESS = ("max_seq_length", "per_device_train_batch_size")
+"""What may be assumed and said: the assumed batch is 1, the least there is, and the length is the
+one thing that data decides."""
 _SHOWN = 3
 """How many components are named, the largest first."""
 
@@ -35,6 +38,8 @@ def check(recipe: Recipe, context: Context) -> Iterator[Finding]:
 def _examine(recipe: Recipe, context: Context) -> Finding | None:
     forecast = forecast_of(recipe, context)
     if forecast is None or forecast.card is None or forecast.fits:
+        return None
+    if any(one.field not in _HARMLESS for one in forecast.assumptions):
         return None
     certain = forecast.decided and forecast.least_needed > forecast.card.usable_bytes
     steps = cheapest_changes(forecast.job, forecast.card.usable_bytes, cached_predict)

@@ -8,7 +8,7 @@ from typing import Any
 from qlint.knowledge.models import Model, find_model
 from qlint.memory.job import Attention, Distribution, Job, Loss, Precision
 from qlint.memory.targets import adapted_linears
-from qlint.recipe import Json, Recipe
+from qlint.recipe import Json, Recipe, State
 
 _LENGTH = 1024
 _DTYPES: tuple[Precision, ...] = ("bfloat16", "float16", "float32")
@@ -64,15 +64,15 @@ class _Answers:
         value = self.recipe.value(name)
         if isinstance(value, bool):
             return value
-        if self.recipe[name].possible or self.recipe[name].state.value == "unknown":
-            return bool(self.assume(name, otherwise, self._reason(name)))
+        if self.recipe[name].possible or self.recipe[name].state is State.UNKNOWN:
+            return bool(self.assume(name, otherwise, self.reason(name)))
         return otherwise
 
     def whole(self, name: str, otherwise: int) -> int:
         value = self.recipe.value(name)
         if type(value) is int and value > 0:
             return value
-        return int(self.assume(name, otherwise, self._reason(name)))
+        return int(self.assume(name, otherwise, self.reason(name)))
 
     def number(self, name: str, otherwise: float) -> float:
         value = self.recipe.value(name)
@@ -84,7 +84,8 @@ class _Answers:
         value = self.recipe.value(name)
         return value if isinstance(value, str) else None
 
-    def _reason(self, name: str) -> str:
+    def reason(self, name: str) -> str:
+        """Why a field is not known."""
         return self.recipe[name].reason or "the recipe does not say"
 
 
@@ -124,14 +125,14 @@ def from_recipe(recipe: Recipe, model: Model | None = None) -> JobReading:
         max_seq_length=_length(answers, shape),
         optim=_optimizer(answers),
         max_grad_norm=answers.number("max_grad_norm", 1.0),
-        **_base(answers),
+        **_base(answers, shape),
         **_run(answers),
         **_evaluation(recipe),
     )
     return JobReading(job, tuple(answers.assumptions))
 
 
-def _base(answers: _Answers) -> dict[str, Any]:
+def _base(answers: _Answers, model: Model) -> dict[str, Any]:
     """How the frozen base is stored and prepared."""
     method = answers.text("quant_method")
     four, eight = answers.flag("load_in_4bit"), answers.flag("load_in_8bit")
@@ -151,8 +152,17 @@ def _base(answers: _Answers) -> dict[str, Any]:
         "base_dtype": _base_dtype(answers, base),
         "autocast": mixed,
         "kbit_prepare": quantised and _prepared(answers),
-        "quantised_experts": quantised and _before(answers.recipe, "transformers", 5, 0),
+        "quantised_experts": quantised and _experts(answers, model),
     }
+
+
+def _experts(answers: _Answers, model: Model) -> bool:
+    older = _before(answers.recipe, "transformers", 5, 0)
+    mixture = any(block.mixture is not None for block in model.blocks)
+    if mixture and answers.recipe.framework not in ("transformers", "trl"):
+        why = "the framework may load experts in its own way"
+        return bool(answers.assume("quantised_experts", older, why))
+    return older
 
 
 def _base_dtype(answers: _Answers, otherwise: Precision) -> Precision:
@@ -200,14 +210,20 @@ def _distribution(answers: _Answers) -> Distribution:
     name = answers.text("distributed")
     if name == "deepspeed":
         answers.assume("distributed", "zero2", "the stage stands in DeepSpeed's configuration")
-    return _DISTRIBUTION.get(name or "none", Distribution.SINGLE)
+    if name in _DISTRIBUTION:
+        return _DISTRIBUTION[name]
+    unknown = answers.recipe["distributed"].state is State.UNKNOWN
+    if unknown or name not in (None, "none"):
+        why = f"{name!r} is not modelled" if name else answers.reason("distributed")
+        answers.assume("distributed", "none", why)
+    return Distribution.SINGLE
 
 
 def _mixed_precision(answers: _Answers) -> str | None:
     for name, dtype in (("bf16", "bfloat16"), ("fp16", "float16")):
         if answers.recipe.value(name) is True:
             return dtype
-    if answers.recipe["bf16"].state.value == "unknown":
+    if answers.recipe["bf16"].state is State.UNKNOWN:
         answers.assume("bf16", True, answers.recipe["bf16"].reason or "decided at run time")
         return "bfloat16"
     return None
@@ -216,13 +232,14 @@ def _mixed_precision(answers: _Answers) -> str | None:
 def _prepared(answers: _Answers) -> bool:
     """Whether what is not quantised is in float32.
 
-    TRL prepares a quantised model itself, up to 0.24 with the cast; axolotl does always. Unsloth
-    and LLaMA-Factory do not.
+    TRL prepares a quantised model itself, up to 0.24 with the cast. Unsloth takes that out of TRL,
+    LLaMA-Factory does not prepare, and axolotl casts norms and vocabulary back to its own dtype
+    afterwards (``loaders/model.py``, ``should_convert``, which holds for every adapter).
     """
     if answers.recipe.value("kbit_prepare") is True:
         return True
-    if answers.recipe.framework == "axolotl":
-        return bool(answers.assume("kbit_prepare", True, "axolotl prepares quantised models"))
+    if answers.recipe.framework == "unsloth":
+        return False
     trainer = answers.text("trainer") or ""
     inside_trl = trainer.endswith(("SFTTrainer", "DPOTrainer", "KTOTrainer", "ORPOTrainer"))
     if inside_trl and _before(answers.recipe, "trl", 0, 25):

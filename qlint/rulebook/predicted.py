@@ -18,6 +18,7 @@ from qlint.memory.predict import predict
 from qlint.recipe import Recipe
 from qlint.rulebook.recipe_facts import model_of
 from qlint.rulebook.rule import Context
+from qlint.rulebook.training_method import Method, method_of
 from qlint.rulebook.wording import gigabytes
 
 SPARE = 0.2
@@ -26,6 +27,9 @@ SPARE = 0.2
 _HARMLESS = frozenset({"attn_implementation", "base_dtype", "bf16", "kbit_prepare"})
 """Assumptions that no decision hangs on: each is one of few values that differ little, or is
 concluded from the framework."""
+
+_OTHER_CODE = frozenset({"litgpt", "swift-megatron", "torchtune"})
+_OTHER_HEADS = ("Classification", "QuestionAnswering", "FeatureExtraction", "AutoModel")
 
 cached_predict = lru_cache(maxsize=1024)(predict)
 """The prediction of a job, made once."""
@@ -108,7 +112,16 @@ class Forecast:
 
 
 def forecast_of(recipe: Recipe, context: Context) -> Forecast | None:
-    """The forecast of a run, or None where its model or its adapters are not known."""
+    """The forecast of a run, or None where its model, its adapters or its code are not known.
+
+    The memory model follows the code of transformers, PEFT and bitsandbytes over a next-token loss:
+    a preference method runs other batches, a classifier has no logits over a vocabulary, and
+    torchtune and LitGPT have layers of their own.
+    """
+    kind = recipe.fact("model_class")
+    other_head = isinstance(kind, str) and kind.endswith(_OTHER_HEADS)
+    if other_head or recipe.framework in _OTHER_CODE or method_of(recipe) is not Method.SFT:
+        return None
     reading = from_recipe(recipe, model_of(recipe, context))
     if reading.job is None:
         return None

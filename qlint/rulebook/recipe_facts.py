@@ -15,7 +15,7 @@ from qlint.rulebook.rule import Context
 
 _LONGEST_NUMBER = 64
 
-_LANGUAGE_MODELS = ("CausalLM", "LMHeadModel", "FastLanguageModel", "FastModel")
+_LANGUAGE_MODELS = ("CausalLM", "LMHeadModel", "FastLanguageModel")
 
 _FOUR_BIT_NAME = re.compile(r"4-?bit|int4|awq|w4a16", re.IGNORECASE)
 

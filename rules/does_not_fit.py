@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from qlint.findings import Finding, Severity
@@ -71,7 +72,14 @@ def _impact(forecast: Forecast) -> str:
 
 
 def _remedy(steps: list[Step]) -> str:
-    changes = "; ".join(f"{step.change.name}: -{gigabytes(step.saved_bytes)}" for step in steps)
+    saved: dict[str, int] = {}
+    for step in steps:
+        saved[step.change.name] = saved.get(step.change.name, 0) + step.saved_bytes
+    times = Counter(step.change.name for step in steps)
+    changes = "; ".join(
+        f"{name}{f' ({times[name]} times)' if times[name] > 1 else ''}: -{gigabytes(size)}"
+        for name, size in saved.items()
+    )
     if steps and steps[-1].fits:
         return f"The cheapest changes that make it fit: {changes}."
     tried = f" ({changes})" if changes else ""

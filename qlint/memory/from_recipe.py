@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from qlint.knowledge.models import Model, find_model
+from qlint.memory.answers import Answers, Assumption
 from qlint.memory.job import Attention, Distribution, Job, Loss, Precision
 from qlint.memory.targets import adapted_linears
 from qlint.recipe import Json, Recipe, State
@@ -31,15 +32,6 @@ _FOUR_BIT_METHODS = frozenset({"gptq", "awq", "hqq", "torchao", "aqlm", "eetq"})
 
 
 @dataclass(frozen=True, slots=True)
-class Assumption:
-    """A value that the recipe does not decide: which was taken, and why that one."""
-
-    field: str
-    value: Json
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class JobReading:
     """A job, or the obstacles why there is none; and what was assumed on the way."""
 
@@ -48,54 +40,13 @@ class JobReading:
     obstacles: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Answers:
-    """Values of a recipe's fields, with a note of every one that had to be made up."""
-
-    recipe: Recipe
-    assumptions: list[Assumption] = field(default_factory=list)
-    obstacles: list[str] = field(default_factory=list)
-
-    def assume(self, name: str, value: Any, why: str) -> Any:
-        self.assumptions.append(Assumption(name, value, why))
-        return value
-
-    def flag(self, name: str, otherwise: bool = False) -> bool:
-        value = self.recipe.value(name)
-        if isinstance(value, bool):
-            return value
-        if self.recipe[name].possible or self.recipe[name].state is State.UNKNOWN:
-            return bool(self.assume(name, otherwise, self.reason(name)))
-        return otherwise
-
-    def whole(self, name: str, otherwise: int) -> int:
-        value = self.recipe.value(name)
-        if type(value) is int and value > 0:
-            return value
-        return int(self.assume(name, otherwise, self.reason(name)))
-
-    def number(self, name: str, otherwise: float) -> float:
-        value = self.recipe.value(name)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
-            return float(value)
-        return otherwise
-
-    def text(self, name: str) -> str | None:
-        value = self.recipe.value(name)
-        return value if isinstance(value, str) else None
-
-    def reason(self, name: str) -> str:
-        """Why a field is not known."""
-        return self.recipe[name].reason or "the recipe does not say"
-
-
 def from_recipe(recipe: Recipe, model: Model | None = None) -> JobReading:
     """The job that ``recipe`` describes; ``model`` stands in where its name is not known.
 
     Obstacles are sentences: a model whose shape is not known, a run without adapters, targets that
     match nothing.
     """
-    answers = _Answers(recipe)
+    answers = Answers(recipe)
     shape = find_model(answers.text("model_name") or "") or model
     if shape is None:
         name = answers.text("model_name")
@@ -132,7 +83,7 @@ def from_recipe(recipe: Recipe, model: Model | None = None) -> JobReading:
     return JobReading(job, tuple(answers.assumptions))
 
 
-def _base(answers: _Answers, model: Model) -> dict[str, Any]:
+def _base(answers: Answers, model: Model) -> dict[str, Any]:
     """How the frozen base is stored and prepared."""
     method = answers.text("quant_method")
     four, eight = answers.flag("load_in_4bit"), answers.flag("load_in_8bit")
@@ -156,16 +107,20 @@ def _base(answers: _Answers, model: Model) -> dict[str, Any]:
     }
 
 
-def _experts(answers: _Answers, model: Model) -> bool:
+def _experts(answers: Answers, model: Model) -> bool:
     older = _before(answers.recipe, "transformers", 5, 0)
     mixture = any(block.mixture is not None for block in model.blocks)
     if mixture and answers.recipe.framework not in ("transformers", "trl"):
         why = "the framework may load experts in its own way"
         return bool(answers.assume("quantised_experts", older, why))
+    source = answers.recipe.versions.get("transformers", {}).get("source", "")
+    if mixture and "newest known" in source:
+        why = "transformers before 5 quantises experts, and its version is not pinned"
+        return bool(answers.assume("quantised_experts", older, why))
     return older
 
 
-def _base_dtype(answers: _Answers, otherwise: Precision) -> Precision:
+def _base_dtype(answers: Answers, otherwise: Precision) -> Precision:
     loaded = answers.recipe.fact("load_dtype")
     if loaded in _DTYPES:
         return loaded  # type: ignore[no-any-return]
@@ -184,7 +139,7 @@ def _evaluation(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _run(answers: _Answers) -> dict[str, Any]:
+def _run(answers: Answers) -> dict[str, Any]:
     """How the step is run, and by how many processes."""
     checkpointing = answers.flag("gradient_checkpointing")
     name = answers.text("attn_implementation")
@@ -206,7 +161,7 @@ def _run(answers: _Answers) -> dict[str, Any]:
     }
 
 
-def _distribution(answers: _Answers) -> Distribution:
+def _distribution(answers: Answers) -> Distribution:
     name = answers.text("distributed")
     if name == "deepspeed":
         answers.assume("distributed", "zero2", "the stage stands in DeepSpeed's configuration")
@@ -219,7 +174,7 @@ def _distribution(answers: _Answers) -> Distribution:
     return Distribution.SINGLE
 
 
-def _mixed_precision(answers: _Answers) -> str | None:
+def _mixed_precision(answers: Answers) -> str | None:
     for name, dtype in (("bf16", "bfloat16"), ("fp16", "float16")):
         if answers.recipe.value(name) is True:
             return dtype
@@ -229,7 +184,7 @@ def _mixed_precision(answers: _Answers) -> str | None:
     return None
 
 
-def _prepared(answers: _Answers) -> bool:
+def _prepared(answers: Answers) -> bool:
     """Whether what is not quantised is in float32.
 
     TRL prepares a quantised model itself, up to 0.24 with the cast. Unsloth takes that out of TRL,
@@ -247,7 +202,7 @@ def _prepared(answers: _Answers) -> bool:
     return False
 
 
-def _loss(answers: _Answers) -> Loss:
+def _loss(answers: Answers) -> Loss:
     liger = answers.recipe.facts.get("use_liger_kernel")
     if liger is not None and not liger.known:
         answers.assume("use_liger_kernel", False, liger.reason or "decided at run time")
@@ -274,7 +229,7 @@ def _before(recipe: Recipe, library: str, major: int, minor: int, otherwise: boo
     return (int(parts[0]), int(parts[1])) < (major, minor)
 
 
-def _length(answers: _Answers, model: Model) -> int:
+def _length(answers: Answers, model: Model) -> int:
     value = answers.recipe.value("max_seq_length")
     if type(value) is int and 0 < value <= 100_000_000:
         return value
@@ -284,14 +239,14 @@ def _length(answers: _Answers, model: Model) -> int:
     return int(answers.assume("max_seq_length", length, why))
 
 
-def _optimizer(answers: _Answers) -> str:
+def _optimizer(answers: Answers) -> str:
     name = answers.text("optim")
     if name is not None:
         return name
     return str(answers.assume("optim", "adamw_torch", "the recipe does not say"))
 
 
-def _targets(answers: _Answers, model: Model) -> str | tuple[str, ...]:
+def _targets(answers: Answers, model: Model) -> str | tuple[str, ...]:
     value = answers.recipe.value("target_modules")
     if isinstance(value, str):
         return value

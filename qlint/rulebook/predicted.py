@@ -12,7 +12,8 @@ from typing import Any
 
 from qlint.errors import UsageError
 from qlint.knowledge.gpus import Card, parse_cards
-from qlint.memory.from_recipe import Assumption, from_recipe
+from qlint.memory.answers import Assumption
+from qlint.memory.from_recipe import from_recipe
 from qlint.memory.job import Job, Prediction
 from qlint.memory.predict import predict
 from qlint.recipe import Recipe

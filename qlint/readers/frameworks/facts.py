@@ -18,13 +18,30 @@ _PLUGIN = "cut_cross_entropy"
 """Axolotl's plugin of this name turns its key on."""
 
 
+_METHODS = ("rl", "rlhf_type", "stage", "task")
+"""Keys of axolotl, ms-swift, LLaMA-Factory, and AutoTrain, whose tasks are called llm-orpo."""
+
+
 def facts_of(sheet: Sheet) -> dict[str, Field]:
     """The facts that are written in a configuration."""
+    facts = {"use_liger_kernel": _fused_loss(sheet), "method": _method(sheet)}
+    return {name: field for name, field in facts.items() if field is not None}
+
+
+def _fused_loss(sheet: Sheet) -> Field | None:
     for key in _FUSED_LOSS:
         if sheet.on(key):
-            return {"use_liger_kernel": sheet.concluded(key, True)}
+            return sheet.concluded(key, True)
     plugins = sheet.value("plugins")
     named = plugins if isinstance(plugins, list) else [plugins]
     if any(isinstance(name, str) and _PLUGIN in name for name in named):
-        return {"use_liger_kernel": sheet.concluded("plugins", True)}
-    return {}
+        return sheet.concluded("plugins", True)
+    return None
+
+
+def _method(sheet: Sheet) -> Field | None:
+    for key in _METHODS:
+        written = sheet.value(key)
+        if isinstance(written, str) and (key != "task" or written.startswith("llm-")):
+            return sheet.concluded(key, written.removeprefix("llm-"))
+    return None

@@ -53,8 +53,8 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
         severity=Severity.ERROR if certain else None,
         impact=_impact(forecast),
         supporting=(
-            "each component is computed from the shapes, as qlint plan shows; the error band ends "
-            f"at {gigabytes(forecast.least_needed)}",
+            "each component is computed from the shapes, as qlint plan shows; the error band "
+            f"begins at {gigabytes(forecast.least_needed)}",
         ),
         opposing=(
             "every sequence is taken as long as the longest may be: shorter data needs less",

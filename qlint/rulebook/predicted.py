@@ -1,26 +1,26 @@
 """What a run is predicted to take of its card, for the rules about memory.
 
-A forecast is made once for each recipe that rules look at, and each of its predictions once for
-each job, however many rules ask.
+Each prediction is made once for a job, however many rules ask, and the memory model is imported
+when the first one does.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qlint.errors import UsageError
 from qlint.knowledge.gpus import Card, parse_cards
-from qlint.memory.answers import Assumption
-from qlint.memory.from_recipe import from_recipe
-from qlint.memory.job import Job, Prediction
-from qlint.memory.predict import predict
 from qlint.recipe import Recipe
 from qlint.rulebook.recipe_facts import model_of
 from qlint.rulebook.rule import Context
 from qlint.rulebook.training_method import Method, method_of
 from qlint.rulebook.wording import gigabytes
+
+if TYPE_CHECKING:
+    from qlint.memory.answers import Assumption
+    from qlint.memory.job import Job, Prediction
 
 SPARE = 0.2
 """Share of the card that has to stay free for a memory finding to become an info."""
@@ -32,8 +32,13 @@ concluded from the framework."""
 _OTHER_CODE = frozenset({"litgpt", "swift-megatron", "torchtune"})
 _OTHER_HEADS = ("Classification", "QuestionAnswering", "FeatureExtraction", "AutoModel")
 
-cached_predict = lru_cache(maxsize=1024)(predict)
-"""The prediction of a job, made once."""
+
+@lru_cache(maxsize=1024)
+def cached_predict(job: Job) -> Prediction:
+    """The prediction of a job, made once."""
+    from qlint.memory.predict import predict
+
+    return predict(job)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,8 @@ def forecast_of(recipe: Recipe, context: Context) -> Forecast | None:
     a preference method runs other batches, a classifier has no logits over a vocabulary, and
     torchtune and LitGPT have layers of their own.
     """
+    from qlint.memory.from_recipe import from_recipe
+
     kind = recipe.fact("model_class")
     other_head = isinstance(kind, str) and kind.endswith(_OTHER_HEADS)
     if other_head or recipe.framework in _OTHER_CODE or method_of(recipe) is not Method.SFT:

@@ -88,18 +88,15 @@ class Forecast:
 
     @property
     def share(self) -> str:
-        """The part of the card that is needed: ``, 41 % of the 25.4 GB of 24GB``, else nothing."""
-        return self.share_of(self.needed)
-
-    def share_of(self, size: int) -> str:
-        """The same for any number of bytes."""
+        """What is needed: ``, 41 % of the 25.4 GB that 24GB offers``; nothing without a card."""
         if self.card is None:
             return ""
-        percent = 100 * size / self.card.usable_bytes
-        shown = f"{percent:.0f}" if percent >= 1 else f"{percent:.1g}"
-        return (
-            f", {shown} % of the {gigabytes(self.card.usable_bytes)} that {self.card.name} offers"
-        )
+        offered = f"the {gigabytes(self.card.usable_bytes)} that {self.card.name} offers"
+        return f", {_percent(self.needed, self.card)} of {offered}"
+
+    def share_of(self, size: int) -> str:
+        """The same for any number of bytes, in short: ``, 2 % of the card``."""
+        return "" if self.card is None else f", {_percent(size, self.card)} of the card"
 
     @property
     def tokens(self) -> str:
@@ -115,6 +112,11 @@ class Forecast:
     def outlook(self) -> str:
         """The predicted peak in a sentence."""
         return f"Predicted peak at {self.tokens}: about {gigabytes(self.needed)}{self.share}."
+
+
+def _percent(size: int, card: Card) -> str:
+    percent = 100 * size / card.usable_bytes
+    return f"{percent:.0f} %" if percent >= 1 else f"{percent:.1g} %"
 
 
 def forecast_of(recipe: Recipe, context: Context) -> Forecast | None:

@@ -58,6 +58,7 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
         ),
         opposing=(
             "every sequence is taken as long as the longest may be: shorter data needs less",
+            'device_map="auto" may spread the model over several cards; one is counted',
             "optimizer state that is paged, and WDDM on Windows, move to the host and slow down",
         ),
         settle=f"qlint plan {recipe.source.path} --gpu {context.gpu}",

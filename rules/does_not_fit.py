@@ -53,11 +53,12 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
         severity=Severity.ERROR if certain else None,
         impact=_impact(forecast),
         supporting=(
-            "each component is computed from the shapes, as qlint plan shows; the error band ends "
-            f"at {gigabytes(forecast.least_needed)}",
+            "each component is computed from the shapes, as qlint plan shows; the error band "
+            f"begins at {gigabytes(forecast.least_needed)}",
         ),
         opposing=(
             "every sequence is taken as long as the longest may be: shorter data needs less",
+            'device_map="auto" may spread the model over several cards; one is counted',
             "optimizer state that is paged, and WDDM on Windows, move to the host and slow down",
         ),
         settle=f"qlint plan {recipe.source.path} --gpu {context.gpu}",

@@ -66,4 +66,7 @@ def _impact(forecast: Forecast | None) -> str:
     if forecast is None:
         return "Activations grow with batch, sequence and depth, and are kept for the backward."
     on = forecast.changed(gradient_checkpointing=True)
-    return f"{forecast.outlook} With checkpointing about {gigabytes(on.needed)}{on.share}."
+    return (
+        f"{forecast.outlook} With checkpointing about {gigabytes(on.needed)}"
+        f"{on.share_of(on.needed)}."
+    )

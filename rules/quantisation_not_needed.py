@@ -51,7 +51,7 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
         supporting=(
             "litgpt, NF4 over 16-bit LoRA: +98 to 105 % step time at micro-batch 1, +8 to 19 % at "
             "4 to 8",
-            "QLoRA solves *does not fit*, not *too slow*",
+            'QLoRA solves "does not fit", not "too slow"',
         ),
         opposing=(
             "what 4 bits free buys longer sequences and larger micro-batches",

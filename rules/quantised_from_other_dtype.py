@@ -25,7 +25,9 @@ def check(recipe: Recipe, context: Context) -> Iterator[Finding]:
 
 def _examine(recipe: Recipe, context: Context) -> Finding | None:
     loaded, compute = recipe.fact("load_dtype"), recipe.value("compute_dtype")
-    if loaded not in _SIZES or compute not in _SIZES or loaded == compute:
+    if not isinstance(loaded, str) or not isinstance(compute, str) or loaded == compute:
+        return None
+    if loaded not in _SIZES or compute not in _SIZES:
         return None
     name = recipe.value("model_name")
     # Weights that come quantised bring the dtype they were made from.

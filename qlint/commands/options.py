@@ -90,11 +90,13 @@ def check_settings(settings: Settings) -> None:
 
 
 def _override(settings: Settings, arguments: argparse.Namespace) -> None:
+    from qlint.settings.values import card
+
     given = vars(arguments)
     for name in ("select", "extend-select", "ignore", "fail-on", "output-format", "gpu", "model"):
         value = given.get(name.replace("-", "_"))
         if value is not None:
-            settings.override(name, value)
+            settings.override(name, card("--gpu", value) if name == "gpu" else value)
     if arguments.target_versions is not None:
         from qlint.settings.values import parse_versions
 

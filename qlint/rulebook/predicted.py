@@ -1,26 +1,26 @@
 """What a run is predicted to take of its card, for the rules about memory.
 
-A forecast is made once for each recipe that rules look at, and each of its predictions once for
-each job, however many rules ask.
+Each prediction is made once for a job, however many rules ask, and the memory model is imported
+when the first one does.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qlint.errors import UsageError
 from qlint.knowledge.gpus import Card, parse_cards
-from qlint.memory.answers import Assumption
-from qlint.memory.from_recipe import from_recipe
-from qlint.memory.job import Job, Prediction
-from qlint.memory.predict import predict
 from qlint.recipe import Recipe
 from qlint.rulebook.recipe_facts import model_of
 from qlint.rulebook.rule import Context
 from qlint.rulebook.training_method import Method, method_of
 from qlint.rulebook.wording import gigabytes
+
+if TYPE_CHECKING:
+    from qlint.memory.answers import Assumption
+    from qlint.memory.job import Job, Prediction
 
 SPARE = 0.2
 """Share of the card that has to stay free for a memory finding to become an info."""
@@ -32,8 +32,13 @@ concluded from the framework."""
 _OTHER_CODE = frozenset({"litgpt", "swift-megatron", "torchtune"})
 _OTHER_HEADS = ("Classification", "QuestionAnswering", "FeatureExtraction", "AutoModel")
 
-cached_predict = lru_cache(maxsize=1024)(predict)
-"""The prediction of a job, made once."""
+
+@lru_cache(maxsize=1024)
+def cached_predict(job: Job) -> Prediction:
+    """The prediction of a job, made once."""
+    from qlint.memory.predict import predict
+
+    return predict(job)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +88,15 @@ class Forecast:
 
     @property
     def share(self) -> str:
-        """The part of the card that is needed: ``, 41 % of the 25.4 GB of 24GB``, else nothing."""
-        return self.share_of(self.needed)
-
-    def share_of(self, size: int) -> str:
-        """The same for any number of bytes."""
+        """What is needed: ``, 41 % of the 25.4 GB that 24GB offers``; nothing without a card."""
         if self.card is None:
             return ""
-        percent = 100 * size / self.card.usable_bytes
-        shown = f"{percent:.0f}" if percent >= 1 else f"{percent:.1g}"
-        return (
-            f", {shown} % of the {gigabytes(self.card.usable_bytes)} that {self.card.name} offers"
-        )
+        offered = f"the {gigabytes(self.card.usable_bytes)} that {self.card.name} offers"
+        return f", {_percent(self.needed, self.card)} of {offered}"
+
+    def share_of(self, size: int) -> str:
+        """The same for any number of bytes, in short: ``, 2 % of the card``."""
+        return "" if self.card is None else f", {_percent(size, self.card)} of the card"
 
     @property
     def tokens(self) -> str:
@@ -112,6 +114,11 @@ class Forecast:
         return f"Predicted peak at {self.tokens}: about {gigabytes(self.needed)}{self.share}."
 
 
+def _percent(size: int, card: Card) -> str:
+    percent = 100 * size / card.usable_bytes
+    return f"{percent:.0f} %" if percent >= 1 else f"{percent:.1g} %"
+
+
 def forecast_of(recipe: Recipe, context: Context) -> Forecast | None:
     """The forecast of a run, or None where its model, its adapters or its code are not known.
 
@@ -119,6 +126,8 @@ def forecast_of(recipe: Recipe, context: Context) -> Forecast | None:
     a preference method runs other batches, a classifier has no logits over a vocabulary, and
     torchtune and LitGPT have layers of their own.
     """
+    from qlint.memory.from_recipe import from_recipe
+
     kind = recipe.fact("model_class")
     other_head = isinstance(kind, str) and kind.endswith(_OTHER_HEADS)
     if other_head or recipe.framework in _OTHER_CODE or method_of(recipe) is not Method.SFT:

@@ -24,6 +24,18 @@ def string(name: str, value: Any) -> str:
     raise _wrong(name, value, "a string")
 
 
+def card(name: str, value: Any) -> str:
+    """Accept a card, or several, that are known by name or size."""
+    from qlint.knowledge.gpus import parse_cards
+
+    text = string(name, value)
+    try:
+        parse_cards(text)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from None
+    return text
+
+
 def one_of(*choices: str) -> Callable[[str, Any], str]:
     """Make a converter that accepts one of ``choices``."""
 
@@ -82,7 +94,7 @@ CONVERTERS: dict[str, Callable[[str, Any], Any]] = {
     "exclude": strings,
     "extend-exclude": strings,
     "per-file-ignores": ignores,
-    "gpu": string,
+    "gpu": card,
     "model": string,
     "target-versions": versions,
     "rules": rule_options,

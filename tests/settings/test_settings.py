@@ -58,6 +58,7 @@ def test_a_named_file_may_have_either_form(folder: Path, name: str) -> None:
         ('select = "QL101"', "qlint.toml: select must be a list of strings, not 'QL101'."),
         ('fail-on = "never"', "qlint.toml: fail-on must be one of error, warning, info, not"),
         ("gpu = 24", "qlint.toml: gpu must be a string, not 24."),
+        ('gpu = "toaster"', "qlint.toml: gpu: the card 'toaster' is not known"),
         ('target-versions = "trl"', "takes library=version pairs"),
         ("target-versions = { trl = 0.12 }", "must be a table of versions in quotes"),
         ('per-file-ignores = ["a"]', "must be a table such as"),

@@ -2,10 +2,10 @@
 
     python benchmarks/score_peaks.py [--verbose] [--output benchmarks/results/published_peaks.json]
 
-``published_peaks.json`` holds the facts: of each run what decides its memory, what was measured (the
-most that was ``allocated`` or ``reserved``, or what the ``card`` showed), whether it fitted, and
-where that stands. ``setups`` say what a framework does that is not in its table, and where that was
-read. Nothing is fitted to a row.
+``published_peaks.json`` holds the facts: of each run what decides its memory, what was measured
+(the most that was ``allocated`` or ``reserved``, or what the ``card`` showed), whether it fitted,
+and where that stands. ``setups`` say what a framework does that is not in its table, and where
+that was read. Nothing is fitted to a row.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from qlint.knowledge.configurations import from_config
 from qlint.knowledge.gpus import Card, find_card
-from qlint.knowledge.models import Model, find_model, from_config
+from qlint.knowledge.models import Model, find_model
 from qlint.memory.job import Distribution, Job, Loss, Prediction
 from qlint.memory.predict import predict
 

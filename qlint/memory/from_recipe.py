@@ -210,14 +210,21 @@ def _loss(answers: Answers) -> Loss:
         return Loss.FUSED
     trainer = answers.text("trainer") or ""
     if not trainer.endswith("SFTTrainer"):
-        return Loss.FULL
+        return _whole_logits(answers.recipe)
     written = answers.recipe.fact("loss_type")
     # "nll" is computed in chunks from 1.15; before, that is a type of its own, the default from 1.8
     whole = ("dft",) if not _before(answers.recipe, "trl", 1, 15, True) else ("dft", "nll")
     if written == "chunked_nll":
         return Loss.CHUNKED
     chunked = written not in whole and not _before(answers.recipe, "trl", 1, 8, True)
-    return Loss.CHUNKED if chunked else Loss.FULL
+    return Loss.CHUNKED if chunked else _whole_logits(answers.recipe)
+
+
+def _whole_logits(recipe: Recipe) -> Loss:
+    """What transformers makes of logits that exist in full: its versions differ."""
+    if _before(recipe, "transformers", 4, 46):
+        return Loss.UPCAST
+    return Loss.SHIFTED if _before(recipe, "transformers", 4, 49) else Loss.FULL
 
 
 def _before(recipe: Recipe, library: str, major: int, minor: int, otherwise: bool = False) -> bool:

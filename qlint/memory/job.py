@@ -29,6 +29,8 @@ class Loss(str, Enum):
     SHIFTED = "shifted"
     """The same in transformers 4.46 to 4.48, which shift the float32 logits in place of the labels:
     a copy, where a batch holds several sequences."""
+    UPCAST = "upcast"
+    """The same before 4.46, where the model itself casts its logits to float32."""
     NARROW = "narrow"
     """LitGPT's ``chunked_cross_entropy``: all logits, in the model's precision."""
     CHUNKED = "chunked"
@@ -129,9 +131,9 @@ class Job:
     """The model keeps keys and values as if to generate. transformers' Trainer turns it off since
     5, TRL always; before, and in hand-written loops, it is on unless the script says otherwise.
     Checkpointing turns it off."""
-    holds_outputs: bool = False
-    """A hand-written loop binds outputs and loss to names that live until the next forward has
-    returned, and with them the logits and all that the graph itself holds. Trainers drop them."""
+    outputs_live: Literal["to the loss", "through the backward", "to the next loss"] = "to the loss"
+    """How long outputs and loss are bound to names, and with them the logits and what the graph
+    itself holds. Trainers drop them at once; hand-written loops often only with the next ones."""
     packing: bool = False
     """Sequences are concatenated to ``max_seq_length``; position ids stand for the mask."""
     padding: bool = False

@@ -10,7 +10,7 @@ from qlint.memory.optimizer_step import OptimizerMemory, optimizer_memory
 from qlint.memory.quantisation import four_bit_tensors
 from qlint.memory.reserved import unused_bytes
 from qlint.memory.step.precision import FLOAT32, precision_of
-from qlint.memory.step.walk import Station, Walk, held_between_steps, stations, walk
+from qlint.memory.step.walk import Station, Walk, held_by_loop, stations, walk
 from qlint.memory.trained import Trained, trained_matrices
 from qlint.memory.weights import (
     quantised_linears,
@@ -106,7 +106,7 @@ def _stations(
     """
     accumulates = job.gradient_accumulation_steps > 1
     sharded = job.distributed in (Distribution.FSDP, Distribution.ZERO2, Distribution.ZERO3)
-    for station in stations(walked, held_between_steps(job, walked)):
+    for station in stations(walked, held_by_loop(job, walked)):
         amounts = dict(station.amounts)
         if accumulates:
             amounts[_GRADIENTS] = amounts.get(_GRADIENTS, 0) + share.gradients

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -133,3 +134,20 @@ def test_other_bases_and_several_cards() -> None:
     packed = from_recipe(recipe(quant_method="gptq", load_in_4bit=False)).job
     assert packed is not None
     assert packed.load_in_4bit
+
+
+@pytest.mark.parametrize(
+    ("version", "loss"),
+    [
+        ("4.45.2", Loss.UPCAST),
+        ("4.46.0", Loss.SHIFTED),
+        ("4.48.3", Loss.SHIFTED),
+        ("4.49.0", Loss.FULL),
+    ],
+)
+def test_what_becomes_of_whole_logits_depends_on_transformers(version: str, loss: Loss) -> None:
+    read = recipe()
+    versions = {"transformers": {"version": version, "source": "requirements.txt"}}
+    job = from_recipe(replace(read, versions=versions)).job
+    assert job is not None
+    assert job.loss is loss

@@ -38,7 +38,9 @@ def head(
             logits = trained_linear(tape, precision, normed, trained, model.vocabulary)
         if model.make.logit_softcap:
             logits = _capped(tape, logits)
-        loss = _cross_entropy(tape, logits, shifted=job.loss is Loss.SHIFTED and _several(job))
+        if job.loss is Loss.UPCAST:
+            logits = cast(tape, logits, FLOAT32)
+        loss = _cross_entropy(tape, logits, shifted=_is_shifted(job))
         if precision.autocast:
             # Accelerate's wrapper returns all outputs in float32, and drops the others after.
             outputs = cast(tape, logits.detached(), FLOAT32)
@@ -46,8 +48,18 @@ def head(
         return loss
 
 
-def _several(job: Job) -> bool:
-    return job.per_device_train_batch_size > 1
+def logits_bytes(job: Job, precision: Precision) -> int:
+    """What the logits that a model returns take."""
+    if not job.loss.materialises:
+        return 0
+    tokens = job.per_device_train_batch_size * job.max_seq_length
+    size = FLOAT32 if job.loss is Loss.UPCAST else precision.autocast or precision.rest
+    return tokens * job.model.vocabulary * size
+
+
+def _is_shifted(job: Job) -> bool:
+    """``logits[..., :-1, :].contiguous()``: a copy, except of a batch of one."""
+    return job.loss in (Loss.SHIFTED, Loss.UPCAST) and job.per_device_train_batch_size > 1
 
 
 def _capped(tape: Tape, logits: Tensor) -> Tensor:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from qlint.knowledge.shapes import Block, Linear
-from qlint.memory.job import Job
+from qlint.memory.job import Job, Loss
 from qlint.memory.step.adapted_linear import Adapter, adapted_linear, new_adapter
 from qlint.memory.step.decoder_layer import decoder_layer
 from qlint.memory.step.ledger import Amounts, Event, Ledger, balance, highest
-from qlint.memory.step.loss import LOGITS, head
+from qlint.memory.step.loss import LOGITS, head, logits_bytes
 from qlint.memory.step.precision import FLOAT32, Precision, precision_of
 from qlint.memory.step.tensors import GRADIENTS, Node, Parameter, Tape, Tensor
 from qlint.memory.targets import adapted_linears
@@ -87,32 +87,41 @@ def _layers(job: Job) -> Iterator[Block]:
             yield block
 
 
-def held_between_steps(job: Job, walked: Walk) -> Amounts:
-    """What names in a hand-written loop keep alive through the next forward: the logits, and what
-    stands on the graph's nodes."""
-    if not job.holds_outputs:
-        return {}
-    precision = precision_of(job)
-    size = precision.autocast or precision.rest
-    tokens = job.per_device_train_batch_size * job.max_seq_length
-    logits = tokens * job.model.vocabulary * size if job.loss.materialises else 0
-    held = _sum({LOGITS: logits}, *(layer.left for layer in walked.layers))
-    return {kind: amount for kind, amount in held.items() if kind != GRADIENTS}
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the names of a hand-written loop keep alive."""
+
+    before: Amounts
+    """Through the next forward: the last logits, and what stands on the nodes of the last graph."""
+    after: Amounts
+    """Through the backward: the logits."""
 
 
-def stations(walked: Walk, held: Amounts | None = None) -> Iterator[Station]:
-    """Every stretch of a micro-step in its order, with all that is allocated at its peak.
+def held_by_loop(job: Job, walked: Walk) -> Held:
+    """Nothing for trainers, whose names go with the function that computes the loss."""
+    if job.outputs_live == "to the loss":
+        return Held({}, {})
+    logits = {LOGITS: logits_bytes(job, precision_of(job))}
+    # LitGPT's loss counts its list of logits itself, as it has no other use for them.
+    after = {} if job.loss is Loss.NARROW else logits
+    if job.outputs_live == "through the backward":
+        return Held({}, after)
+    graph = _sum(*(layer.left for layer in walked.layers))
+    graph.pop(GRADIENTS, None)
+    return Held(_sum(logits, graph), after)
 
-    ``held`` is there until the loss of this step has taken the place of the last one.
-    """
+
+def stations(walked: Walk, held: Held | None = None) -> Iterator[Station]:
+    """Every stretch of a micro-step in its order, with all that is allocated at its peak."""
     below: Amounts = {}
-    cache: Amounts = held or {}
+    cache: Amounts = held.before if held else {}
     for index, replay in enumerate(walked.layers):
         yield Station(f"forward of layer {index}", _sum(below, cache, replay.forward_peak))
         below, cache = _sum(below, replay.kept), _sum(cache, replay.cache)
     yield Station("loss", _sum(below, cache, walked.head.forward_peak))
-    yield Station("backward of the loss", _sum(below, walked.head.backward_peak))
-    gradients = walked.head.left
+    gradients: Amounts = held.after if held else {}
+    yield Station("backward of the loss", _sum(below, gradients, walked.head.backward_peak))
+    gradients = _sum(gradients, walked.head.left)
     for index, replay in reversed(tuple(enumerate(walked.layers))):
         below = _difference(below, replay.kept)
         yield Station(f"backward of layer {index}", _sum(below, gradients, replay.backward_peak))

@@ -60,6 +60,8 @@ class Plan:
     recommendation: Job | None = None
     recommended_prediction: Prediction | None = None
     shared: Shared | None = None
+    closed_form: Prediction | None = None
+    """The closed form's prediction, where ``prediction`` is a simulation's."""
 
     @property
     def fits(self) -> bool | None:
@@ -83,11 +85,18 @@ def make_plan(
     *,
     recipe: Recipe | None = None,
     assumptions: Sequence[str] = (),
+    simulated: Prediction | None = None,
 ) -> Plan:
-    """Predict ``job`` and look for what it should change, on ``cards``."""
-    prediction = predict(job)
+    """Predict ``job`` and look for what it should change, on ``cards``.
+
+    ``simulated`` takes the place of the job's own prediction, which is then shown beside it; what
+    is compared with it (changes, longer sequences) stays with the closed form.
+    """
+    closed_form = predict(job)
+    prediction = simulated or closed_form
+    compared = closed_form if simulated is not None else None
     if cards is None:
-        return Plan(job, prediction, assumptions, recipe)
+        return Plan(job, prediction, assumptions, recipe, closed_form=compared)
     usable = cards.usable_bytes
     fits = prediction.needed_bytes <= usable
     ours = job
@@ -108,6 +117,7 @@ def make_plan(
         recommendation=ours,
         recommended_prediction=predict(ours),
         shared=_shared(job, cards, predict) if cards.count > 1 else None,
+        closed_form=compared,
     )
 
 

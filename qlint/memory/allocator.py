@@ -10,74 +10,66 @@ given back while the card has room.
 
 from __future__ import annotations
 
-import bisect
-from dataclasses import dataclass, field
+from bisect import bisect_left, insort
 
 MEBIBYTE = 1 << 20
 _ROUNDING = 512
 
 
-@dataclass(eq=False, slots=True)
 class Chunk:
     """A free or used piece of a segment, linked to its neighbours."""
 
-    address: int
-    size: int
-    small: bool
-    free: bool = False
-    before: Chunk | None = None
-    after: Chunk | None = None
+    __slots__ = ("address", "after", "before", "free", "size", "small")
+
+    def __init__(
+        self, address: int, size: int, small: bool, before: Chunk | None, after: Chunk | None
+    ) -> None:
+        self.address = address
+        self.size = size
+        self.small = small
+        self.free = False
+        self.before = before
+        self.after = after
 
 
-@dataclass(slots=True)
-class _Pools:
-    """Free chunks, ordered as the allocator orders them: by size, then by address."""
-
-    keys: dict[bool, list[tuple[int, int]]] = field(default_factory=lambda: {True: [], False: []})
-    chunks: dict[int, Chunk] = field(default_factory=dict)
-
-    def take(self, size: int, small: bool) -> Chunk | None:
-        keys = self.keys[small]
-        position = bisect.bisect_left(keys, (size, -1))
-        if position == len(keys):
-            return None
-        return self.chunks.pop(keys.pop(position)[1])
-
-    def put(self, chunk: Chunk) -> None:
-        chunk.free = True
-        self.chunks[chunk.address] = chunk
-        bisect.insort(self.keys[chunk.small], (chunk.size, chunk.address))
-
-    def remove(self, chunk: Chunk) -> None:
-        keys = self.keys[chunk.small]
-        keys.pop(bisect.bisect_left(keys, (chunk.size, chunk.address)))
-        del self.chunks[chunk.address]
+_Free = tuple[int, int, Chunk]
+"""Size, address and the chunk: the order in which the allocator looks at free ones."""
 
 
 class CachingAllocator:
-    """The allocator's state: ``allocated`` and ``reserved`` are its two statistics, in bytes."""
+    """The allocator's state: ``allocated``, the highest it has been (``peak``) and ``reserved`` are
+    its statistics, in bytes."""
+
+    __slots__ = ("_large", "_small", "allocated", "peak", "reserved")
 
     def __init__(self) -> None:
         self.allocated = 0
+        self.peak = 0
         self.reserved = 0
-        self._pools = _Pools()
+        self._small: list[_Free] = []
+        self._large: list[_Free] = []
 
     def allocate(self, size: int) -> Chunk | None:
         """A chunk of at least ``size`` bytes; None for an empty request, which takes nothing."""
         if size == 0:
             return None
-        size = rounded_up(size)
+        size = -(-size // _ROUNDING) * _ROUNDING
         small = size <= MEBIBYTE
-        chunk = self._pools.take(size, small) or self._segment(size, small)
+        pool = self._small if small else self._large
+        position = bisect_left(pool, (size,))
+        chunk = pool.pop(position)[2] if position < len(pool) else self._segment(size, small)
         rest = chunk.size - size
         if rest >= _ROUNDING if small else rest > MEBIBYTE:
-            remainder = Chunk(chunk.address + size, rest, small, before=chunk, after=chunk.after)
+            remainder = Chunk(chunk.address + size, rest, small, chunk, chunk.after)
             if chunk.after is not None:
                 chunk.after.before = remainder
             chunk.after, chunk.size = remainder, size
-            self._pools.put(remainder)
+            remainder.free = True
+            insort(pool, (rest, remainder.address, remainder))
         chunk.free = False
         self.allocated += chunk.size
+        if self.allocated > self.peak:
+            self.peak = self.allocated
         return chunk
 
     def release(self, chunk: Chunk | None) -> None:
@@ -85,25 +77,27 @@ class CachingAllocator:
         if chunk is None:
             return
         self.allocated -= chunk.size
+        pool = self._small if chunk.small else self._large
         after, before = chunk.after, chunk.before
         if after is not None and after.free:
-            self._pools.remove(after)
+            del pool[bisect_left(pool, (after.size, after.address))]
             chunk.size += after.size
             chunk.after = after.after
             if chunk.after is not None:
                 chunk.after.before = chunk
         if before is not None and before.free:
-            self._pools.remove(before)
+            del pool[bisect_left(pool, (before.size, before.address))]
             before.size += chunk.size
             before.after = chunk.after
             if before.after is not None:
                 before.after.before = before
             chunk = before
-        self._pools.put(chunk)
+        chunk.free = True
+        insort(pool, (chunk.size, chunk.address, chunk))
 
     def _segment(self, size: int, small: bool) -> Chunk:
         total = segment_bytes(size, small)
-        chunk = Chunk(self.reserved, total, small)
+        chunk = Chunk(self.reserved, total, small, None, None)
         self.reserved += total
         return chunk
 

@@ -8,8 +8,6 @@ fails: a run that fits only without them still runs, slower.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from qlint.memory.allocator import CachingAllocator, Chunk
 from qlint.memory.step.ledger import Event
 from qlint.memory.step.walk import Replay, Walk
@@ -19,40 +17,43 @@ _LAYERS = 6
 
 def unused_bytes(walked: Walk) -> int:
     """Bytes that are reserved beyond the most that is allocated in a step."""
-    layers = _representatives(walked.layers)
-    replayed = _Replayed()
-    for at, layer in enumerate(layers):
-        replayed.run(at, layer.forward)
-    replayed.run(-1, walked.head.forward)
-    replayed.run(-1, walked.head.backward)
-    for at, layer in reversed(tuple(enumerate(layers))):
-        replayed.run(at, layer.backward)
-    return replayed.allocator.reserved - replayed.peak
+    allocator = CachingAllocator()
+    stretches = [*_representatives(walked.layers), walked.head]
+    requests = {id(one): (_requests(one.forward), _requests(one.backward)) for one in stretches}
+    held: list[dict[int, Chunk | None]] = [{} for _ in stretches]
+    for at, stretch in enumerate(stretches):
+        _run(allocator, requests[id(stretch)][0], held[at])
+    for at, stretch in reversed(tuple(enumerate(stretches))):
+        _run(allocator, requests[id(stretch)][1], held[at])
+    return allocator.reserved - allocator.peak
 
 
-class _Replayed:
-    """An allocator, and who holds which of its blocks."""
+_Request = tuple[int, int]
+"""Bytes to allocate, or 0 to release, and the number of the block."""
 
-    def __init__(self) -> None:
-        self.allocator = CachingAllocator()
-        self.peak = 0
-        self._held: dict[tuple[int, int], Chunk | None] = {}
 
-    def run(self, at: int, events: Iterable[Event]) -> None:
-        """Replay events of the stretch ``at``; a block that only changes its kind stays."""
-        following = list(events)
-        held, allocator = self._held, self.allocator
-        index = 0
-        while index < len(following):
-            _, size, number = following[index]
-            index += 1
-            if size > 0:
-                held[at, number] = allocator.allocate(size)
-                self.peak = max(self.peak, allocator.allocated)
-            elif index < len(following) and following[index][2] == number:
-                index += 1
-            elif (at, number) in held:
-                allocator.release(held.pop((at, number)))
+def _requests(events: tuple[Event, ...]) -> list[_Request]:
+    """What the allocator sees of these events: a block that only changes its kind stays."""
+    seen: list[_Request] = []
+    previous = -1
+    for _, size, number in events:
+        if size > 0 and number == previous:
+            seen.pop()
+        else:
+            seen.append((max(size, 0), number))
+        previous = number if size <= 0 else -1
+    return seen
+
+
+def _run(
+    allocator: CachingAllocator, requests: list[_Request], held: dict[int, Chunk | None]
+) -> None:
+    allocate, release = allocator.allocate, allocator.release
+    for size, number in requests:
+        if size:
+            held[number] = allocate(size)
+        elif number in held:
+            release(held.pop(number))
 
 
 def _representatives(layers: tuple[Replay, ...]) -> tuple[Replay, ...]:

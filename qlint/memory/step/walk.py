@@ -69,22 +69,18 @@ def walk(job: Job) -> Walk:
     accumulates = job.gradient_accumulation_steps > 1
     # The embeddings set the precision of the residual stream; layers may widen it.
     stream = precision.rest
-    known: dict[tuple[Block, bool, int], Replay] = {}
+    # The first layer's input may need no gradient, so it keeps less.
+    tracked = job.gradient_checkpointing
     layers: list[Replay] = []
-    for block in _layers(job):
-        # The first layer's input may need no gradient, so it keeps less.
-        key = block, not layers, stream
-        if key not in known:
-            known[key] = _layer(job, precision, block, accumulates, not layers, stream)
-        layers.append(known[key])
-        stream = known[key].stream
-    return Walk(tuple(layers), _head(job, precision, accumulates, stream))
-
-
-def _layers(job: Job) -> Iterator[Block]:
     for block in job.model.blocks:
+        known: dict[tuple[bool, int], Replay] = {}
         for _ in range(block.layers):
-            yield block
+            key = tracked, stream
+            if key not in known:
+                known[key] = _layer(job, precision, block, accumulates, tracked, stream)
+            layers.append(known[key])
+            tracked, stream = True, known[key].stream
+    return Walk(tuple(layers), _head(job, precision, accumulates, stream))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +126,7 @@ def stations(walked: Walk, held: Held | None = None) -> Iterator[Station]:
 
 
 def _layer(
-    job: Job, precision: Precision, block: Block, accumulates: bool, first: bool, stream: int
+    job: Job, precision: Precision, block: Block, accumulates: bool, tracked: bool, stream: int
 ) -> Replay:
     ledger = Ledger()
     adapters = _adapters(job, precision, block, accumulates)
@@ -145,7 +141,7 @@ def _layer(
 
     hidden = tape.new(_hidden_elements(job), stream)
     # Only preparation for checkpointing makes the embeddings' output require a gradient.
-    if checkpointed or not first:
+    if tracked:
         tape.source(hidden)
     result = run(tape, hidden)
     forward_peak = highest(ledger.events)[1]

@@ -9,6 +9,7 @@ import torch
 from qlint.errors import UsageError
 
 from ..replay.loop_run import Autocast, Call, Clip, LoopRun, LoopWindow
+from ..replay.modes import without_gradients
 from ..replay.state import Randomness
 from ..replay.window import cloned, divided
 from .model_loss import by_name, with_leaf
@@ -62,7 +63,7 @@ class LoopRecord:
             self._randomness = now
         elif not self._after.equals(now):
             drawn = (self._after, now)
-        with torch.no_grad():
+        with without_gradients(model):
             returned = with_leaf(original(model, *arguments, **named))
         self._after = Randomness.now()
         self.pending.append(_Pending(returned.loss, inputs, Autocast.now(), drawn))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from ..capture.model_loss import loss_of
+from .modes import evaluating
 from .run import Stepped
 from .state import Randomness, State
 from .window import Window, cloned
@@ -142,15 +143,11 @@ class LoopRun:
     def evaluate(self, window: Window) -> float:
         """The mean loss of a window as training computes it, without dropout and gradients."""
         recorded = self._as_recorded(window)
-        was_training = self.model.training
-        self.model.eval()
         total = 0.0
-        try:
+        with evaluating(self.model):
             for inputs, call in zip(window.inputs, recorded.calls, strict=True):
-                with torch.no_grad(), call.autocast.enter():
+                with call.autocast.enter():
                     total += float(loss_of(self.model(**cloned(inputs))))
-        finally:
-            self.model.train(was_training)
         return total / len(window.inputs)
 
     def _as_recorded(self, window: Window) -> LoopWindow:

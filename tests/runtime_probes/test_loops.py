@@ -102,11 +102,13 @@ def test_a_loop_shorter_than_asked_is_measured_at_its_end(material: Path) -> Non
     assert len(set(replayed(run))) == 2
 
 
-def test_held_out_windows_are_judged_without_changing_anything(material: Path) -> None:
+def test_judging_a_held_out_window_leaves_the_run_able_to_train(material: Path) -> None:
     run, _ = probed(tiny_loops.write(material, tiny_loops.PLAIN), 6, held_out=2)
 
     assert (len(run.windows), len(run.held_out)) == (6, 2)
-    assert run.evaluate(run.held_out[0]) == run.evaluate(run.held_out[0])
+    first = run.evaluate(run.held_out[0])
+    assert replayed(run)[0] != first
+    assert run.evaluate(run.held_out[0]) != first
     assert run.model.training
 
 

@@ -16,6 +16,10 @@ RISE = 0.5
 """A training loss that exceeds the lowest rate's on the same window by this part of the loss at the
 start is a divergence, even if the run recovers: a normal step changes it by some hundredths."""
 
+HARM = 0.05
+"""A held-out loss above the untrained model's by this part of it, and by more than the noise, is
+harm with every seed: training that goes on may mend it, but not training would have been better."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
@@ -89,8 +93,9 @@ def _judge(
     starts = [_start(low) for _, low in pairs]
     rises = [max(curve, default=0.0) / start for curve, start in zip(curves, starts, strict=True)]
     reason = next((trial.broke for trial in trials if trial.broke), None)
-    if reason is None and min(trial.held_out for trial in trials) - untrained > band:
-        reason = "the held-out loss is higher than without training"
+    harm = min(trial.held_out for trial in trials) - untrained
+    if reason is None and harm > max(band, HARM * abs(untrained)):
+        reason = f"the held-out loss is {harm:.3g} higher than without training"
     if reason is None and min(rises) > RISE:
         reason = f"the training loss rose by {min(rises):.0%} of its start"
     return Tried(

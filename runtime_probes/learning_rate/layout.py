@@ -29,9 +29,9 @@ LAYOUTS = (
 """From the one that shows most to the least that still has a noise band and a pair."""
 
 
-def fitting(seconds_per_trial: float, budget_seconds: float | None) -> Layout | None:
+def fitting(seconds_per_trial: float, budget_seconds: float) -> Layout | None:
     """The first layout that fits the budget; None where none does."""
     for layout in LAYOUTS:
-        if budget_seconds is None or layout.trials * seconds_per_trial <= budget_seconds:
+        if layout.trials * seconds_per_trial <= budget_seconds:
             return layout
     return None

@@ -72,7 +72,7 @@ def _measure(
         return LearningRate(skipped="The run itself does not fit into memory.")
     seconds = time.monotonic() - began
     noise["update"] = update_sizes(run.model)
-    layout = fitting(seconds, budget_seconds or _NO_BUDGET_SECONDS)
+    layout = fitting(seconds, _NO_BUDGET_SECONDS if budget_seconds is None else budget_seconds)
     if layout is None and budget_seconds is not None:
         return LearningRate(
             noise=noise,

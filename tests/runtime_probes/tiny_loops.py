@@ -30,7 +30,7 @@ model = AutoModelForCausalLM.from_pretrained(
     device_map="cpu",
 )
 model = get_peft_model(
-    prepare_model_for_kbit_training(model),
+    prepare_model_for_kbit_training(model, {checkpointing}),
     LoraConfig(r=4, lora_dropout=0.1, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"),
 )
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
@@ -159,6 +159,22 @@ with torch.no_grad():
     model(**next(iter(loader)))
 """
 
+TOO_FAST = """
+import pydoc_data.topics
+
+text = " ".join(pydoc_data.topics.topics.values())[:20000]
+numbers = tokenizer(text)["input_ids"]
+optimizer = torch.optim.AdamW(model.parameters(), lr=0.08)
+model.train()
+for at in range(0, 48 * 12, 48):
+    row = torch.tensor(numbers[at : at + 48])[None]
+    model(input_ids=row, labels=row).loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+"""
+"""On SmolLM2-135M the loss rises from 2.8 to more than 20 within four steps."""
+
 TWO_STEPS = """
 for batch in [next(iter(loader)), next(iter(loader))]:
     model(**batch).loss.backward()
@@ -168,9 +184,11 @@ finished = True
 """
 
 
-def write(folder: Path, loop: str) -> Path:
-    """The script that trains the tiny model in ``folder`` with ``loop``."""
+def write(folder: Path, loop: str, checkpointing: bool = True) -> Path:
+    """The script that trains the model in ``folder`` with ``loop``."""
     path = folder / "loop.py"
-    filled = (_MODEL + loop).format(folder=str(folder), steps=STEPS, accumulation=ACCUMULATION)
+    filled = (_MODEL + loop).format(
+        folder=str(folder), steps=STEPS, accumulation=ACCUMULATION, checkpointing=checkpointing
+    )
     path.write_text(filled)
     return path

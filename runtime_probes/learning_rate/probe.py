@@ -65,13 +65,13 @@ def _measure(
     untrained = judged(run)
     if not math.isfinite(untrained):
         return LearningRate(skipped="The loss is not finite before the first step.")
-    noise = measure_noise(run)
+    noise = attempt(lambda: measure_noise(run), state.restore) or {"skipped": _NO_MEMORY}
     began = time.monotonic()
     first = _tried(run, state, OWN, 0)
     if first.broke == _NO_MEMORY:
         return LearningRate(skipped="The run itself does not fit into memory.")
     seconds = time.monotonic() - began
-    noise["update"] = update_sizes(run.model)
+    noise["update"] = attempt(lambda: update_sizes(run.model), _nothing)
     layout = fitting(seconds, _NO_BUDGET_SECONDS if budget_seconds is None else budget_seconds)
     if layout is None and budget_seconds is not None:
         return LearningRate(
@@ -113,3 +113,7 @@ def _tried(run: Run, state: State, multiple: float, seed: int) -> Trial:
     if trial is None:
         return Trial(multiple, seed, (), math.inf, 0, _NO_MEMORY)
     return trial
+
+
+def _nothing() -> None:
+    """Looking at weights leaves nothing in the run."""

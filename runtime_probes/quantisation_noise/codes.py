@@ -41,7 +41,7 @@ def error_from_codes(layer: Any) -> CodeError:
     # One weight of each block is the largest, which its scale gives exactly.
     ends = (mean_square[state.code.argmin().item()] + mean_square[state.code.argmax().item()]) / 2
     sums[0] -= float(ends * scales.square().sum())
-    norm = float(dense(layer).double().norm())
+    norm = float(dense(layer).norm())
     if norm == 0:
         return CodeError(0.0, 0.0)
     return CodeError(sums[0] ** 0.5 / norm, sums[1] ** 0.5 / norm)

@@ -52,14 +52,14 @@ class _Compared:
         self.layer = layer
         self.output: float | None = None
         self._original = original
-        self.weight = _relative(dense(layer).cpu(), original)
+        self.weight = _relative(dense(layer).cpu(), original.float())
 
     def hook(self, _: Any, arguments: tuple[Any, ...]) -> None:
         """Compare on what the layer is given; a hook before the call, it must return None."""
         if self.output is not None or not arguments:
             return
         rows = arguments[0].detach().flatten(0, -2)[:_ROWS].float()
-        expected = rows @ self._original.to(rows.device).T
+        expected = rows @ self._original.to(rows.device).float().T
         self.output = _relative(rows @ dense(self.layer).T, expected)
 
 

@@ -10,6 +10,7 @@ import torch
 
 _SINGLE = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
+_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
 class Originals:
@@ -29,8 +30,8 @@ class Originals:
                 self._files = dict.fromkeys(opened.keys(), single)
 
     def weight(self, path: str, shape: torch.Size) -> torch.Tensor | None:
-        """The weight of the module at ``path`` in float32; None where the checkpoint has none of
-        this name and shape, or has it quantised."""
+        """The weight of the module at ``path``, on the processor; None where the checkpoint has
+        none of this name and shape, or has it quantised."""
         name = path.removesuffix(".base_layer").replace("base_model.model.", "", 1) + ".weight"
         file = self._files.get(name)
         if file is None:
@@ -39,13 +40,7 @@ class Originals:
 
         with safe_open(file, framework="pt") as opened:
             tensor: torch.Tensor = opened.get_tensor(name)
-        if tensor.shape != shape or tensor.dtype not in (
-            torch.float32,
-            torch.bfloat16,
-            torch.float16,
-        ):
-            return None
-        return tensor.float()
+        return tensor if tensor.shape == shape and tensor.dtype in _DTYPES else None
 
     def _read_index(self, name: str, index: str) -> None:
         with open(index, encoding="utf-8") as opened:

@@ -12,7 +12,7 @@ pytest.importorskip("gguf")
 
 import pretrained
 import tiny_loops
-from test_loops import probed
+from tiny_loops import probed
 
 pytestmark = pytest.mark.slow
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from typing import Any
 
 from tiny_runs import ACCUMULATION, STEPS
 
@@ -113,6 +115,50 @@ while step < {steps}:
             break
 """
 
+WRAPPED = """
+class Wrapper(torch.nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, batch):
+        return self.inner(**batch).loss
+
+
+wrapped = Wrapper(model)
+step = 0
+while step < {steps}:
+    for batch in loader:
+        loss = wrapped(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        step += 1
+        if step == {steps}:
+            break
+"""
+
+COMPILED = """
+model = torch.compile(model, backend="eager")
+for batch in loader:
+    model(**batch).loss.backward()
+    optimizer.step()
+"""
+
+TRAINER = """
+from transformers import Trainer, TrainingArguments
+
+Trainer(
+    model=model,
+    args=TrainingArguments(
+        output_dir=FOLDER + "/out", use_cpu=True, report_to="none", learning_rate=1e-2, max_steps=4
+    ),
+    train_dataset=texts,
+    data_collator=collate,
+).train()
+"""
+
 OWN_LOSS = """
 for batch in loader:
     labels = batch.pop("labels")
@@ -192,3 +238,17 @@ def write(folder: Path, loop: str, checkpointing: bool = True) -> Path:
     )
     path.write_text(filled)
     return path
+
+
+def probed(script: Path, steps: int, held_out: int = 0) -> Any:
+    """The run of the script, and whether it was stopped."""
+    loops = importlib.import_module("qlint.runtime_probes.capture.loops")
+    patches = importlib.import_module("qlint.runtime_probes.capture.patches")
+    running = importlib.import_module("qlint.runtime_probes.capture.script")
+    runs: list[Any] = []
+    with patches.Patches() as changes:
+        capture = loops.install(changes, steps, held_out, runs.append)
+        stopped = running.run_script(str(script), [], changes)
+        if not stopped:
+            capture.finish()
+    return runs[0], stopped

@@ -27,7 +27,7 @@ class Loss(str, Enum):
     FULL = "full"
     """transformers' ``ForCausalLMLoss`` and ``DefaultDataCollator``: all logits, in float32."""
     CHUNKED = "chunked"
-    """TRL's ``chunked_nll``: logits of one chunk of tokens at a time, recomputed backwards."""
+    """TRL's fused head (1.16; ``chunked_nll`` before): logits by tiles, recomputed backwards."""
     FUSED = "fused"
     """Liger's and Unsloth's fused linear cross-entropy: logits never exist in full."""
 

@@ -69,8 +69,8 @@ def _static(job: Job, trained: tuple[Trained, ...], optimizer: OptimizerMemory) 
         unquantised=total_bytes(unquantised_tensors(job)) - (0 if job.lora_r else weights),
         adapters=weights,
         gradients=weights,
-        state=0 if optimizer.paged else optimizer.state_bytes,
-        paged=optimizer.state_bytes if optimizer.paged else 0,
+        state=optimizer.state_bytes,
+        paged=optimizer.paged_bytes,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from qlint.knowledge.shapes import Linear
 from qlint.memory.job import Job
 from qlint.memory.step.base_linear import base_linear, dequantised
-from qlint.memory.step.operations import add, cast, copy, dropout, multiply, unary
+from qlint.memory.step.operations import add, cast, constant, copy, dropout, multiply, unary
 from qlint.memory.step.precision import Precision, plain_linear, trained_linear
 from qlint.memory.step.tensors import Parameter, Tape, Tensor
 from qlint.memory.weights import is_quantised
@@ -127,7 +127,7 @@ def _dense(tape: Tape, job: Job, precision: Precision, linear: Linear, size: int
         return cast(tape, weight, size)
     if job.load_in_8bit:
         return tape.new(linear.inputs * linear.outputs, size)
-    return Tensor(None, linear.inputs * linear.outputs, precision.dense, None)
+    return cast(tape, constant(tape, linear.inputs * linear.outputs, precision.dense), size)
 
 
 def _norm_scratch(tape: Tape, linear: Linear, size: int, precision: Precision) -> None:

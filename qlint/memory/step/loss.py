@@ -10,8 +10,9 @@ from qlint.memory.step.tensors import Gradient, Parameter, Tape, Tensor
 
 LOGITS = "logits and loss"
 TILE_ROWS = 4096
-TILE_COLUMNS = 8192
-"""TRL's fused head multiplies tiles of tokens and words (``trl/kernels/chunked_logprob.py``)."""
+TILE_COLUMNS = 32768
+"""TRL's fused head multiplies tiles of tokens and words (``TOKEN_CHUNK_SIZE`` in
+``trl/kernels/chunked_logprob.py``, ``_CHUNKED_LOGPROB_CHUNK_SIZE`` in ``trl/trainer/utils.py``)."""
 
 
 def head(
@@ -21,7 +22,9 @@ def head(
     model = job.model
     normed = norm(tape, model.make.norm, precision, hidden, model.hidden_size)
     with tape.ledger.charging(LOGITS):
-        if job.loss is not Loss.FULL:
+        if job.loss is Loss.CHUNKED:
+            return _chunked_loss(tape, job, precision, normed)
+        if job.loss is Loss.FUSED:
             return _fused_loss(tape, job, precision, normed)
         if trained is None:
             logits = plain_linear(
@@ -66,24 +69,55 @@ def _cross_entropy(tape: Tape, logits: Tensor) -> Tensor:
     )
 
 
-def _fused_loss(tape: Tape, job: Job, precision: Precision, normed: Tensor) -> Tensor:
-    """Logits by tiles, recomputed backwards; a float32 gradient of the hidden states is summed up.
+def _chunked_loss(tape: Tape, job: Job, precision: Precision, normed: Tensor) -> Tensor:
+    """TRL's fused head: logits by tiles of tokens and words, recomputed backwards.
 
-    (``trl/kernels/chunked_logprob.py``.) Liger and Unsloth do the same with other tiles; the
-    smaller they are, the less it takes.
+    A part of an output layer that is in float32 is cast to 16 bits for each tile, and the part
+    before it goes only after; the gradient of the hidden states is summed up in float32
+    (``ChunkedLogProbFunction`` in ``trl/kernels/chunked_logprob.py``).
     """
     model = job.model
     tokens = normed.elements // model.hidden_size
     size = precision.autocast or normed.size
-    tile = min(tokens, TILE_ROWS) * min(TILE_COLUMNS, model.vocabulary) * size
-    weights = min(TILE_COLUMNS, model.vocabulary) * model.hidden_size * size
-    rows = min(tokens, TILE_ROWS) * model.hidden_size * size
-    tape.ledger.transient(LOGITS, tile, rows, weights)
+    columns = min(TILE_COLUMNS, model.vocabulary)
+    part = columns * model.hidden_size * size
+    tiles = (
+        min(tokens, TILE_ROWS) * columns * size,
+        min(tokens, TILE_ROWS) * model.hidden_size * (size if normed.size != size else 0),
+        *([part] * min(2, -(-model.vocabulary // columns)) if precision.rest != size else ()),
+    )
+    # Only tokens that have a label are taken, which copies.
+    taken = unary(tape, normed)
+    tape.ledger.transient(LOGITS, *tiles)
     elements, source_size = normed.elements, normed.size
 
     def backward(gradient: Tensor) -> tuple[Gradient, ...]:
         total = tape.new(elements, FLOAT32)
-        tape.ledger.transient(LOGITS, tile, rows, weights)
+        tape.ledger.transient(LOGITS, *tiles)
         return (cast(tape, total, source_size),)
 
-    return custom(tape, (normed,), tokens, FLOAT32, backward, (normed,))
+    return custom(tape, (taken,), tokens, FLOAT32, backward, (taken,))
+
+
+def _fused_loss(tape: Tape, job: Job, precision: Precision, normed: Tensor) -> Tensor:
+    """Liger's fused head, and Unsloth's: logits of some tokens at a time, as many as make them
+    about as large as the hidden states.
+
+    The gradient of the hidden states is made in the forward already, and kept; autocast casts an
+    output layer that is in float32 for each product
+    (``liger_kernel/ops/fused_linear_cross_entropy.py``).
+    """
+    model = job.model
+    tokens = normed.elements // model.hidden_size
+    size = precision.autocast or normed.size
+    parts = -(-model.vocabulary // model.hidden_size)
+    rows = min(1 << (-(-tokens // parts) - 1).bit_length(), tokens)
+    gradient = tape.new(normed.elements, normed.size)
+    copies = [model.output.weights * size] if precision.rest != size else []
+    tape.ledger.transient(LOGITS, rows * model.vocabulary * size, *copies)
+    view_of = gradient.detached
+
+    def backward(upstream: Tensor) -> tuple[Gradient, ...]:
+        return (view_of(),)
+
+    return custom(tape, (normed,), tokens, FLOAT32, backward, (gradient,))

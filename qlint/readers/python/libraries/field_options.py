@@ -64,10 +64,10 @@ def _library_options(machine: Machine, name: str) -> dict[str, list[Option]]:
     library, rest = documented(canonical(name))
     if library not in libraries.libraries():
         return {}
-    return {
-        parameter.name: _annotated(parameter.name, parameter.type or "str", None)
-        for parameter in libraries.parameters(library, rest, machine.versions).values()
-    }
+    types = libraries.former_types(library, rest, machine.versions)
+    for parameter in libraries.parameters(library, rest, machine.versions).values():
+        types[parameter.name] = parameter.type
+    return {option: _annotated(option, type_ or "str", None) for option, type_ in types.items()}
 
 
 def _field_options(kind: UserClass, field: ClassField) -> list[Option]:

@@ -208,21 +208,17 @@ def removed(library: str, name: str, parameter: str) -> tuple[str, str] | None:
 
 
 def former_types(library: str, name: str, versions: Mapping[str, str]) -> dict[str, str | None]:
-    """Parameters that earlier releases took and the newest does not, with their last type.
-
-    Only those of libraries whose version is not in ``versions``: what is written for a release
-    that nobody names may well be written for an earlier one.
-    """
+    """Parameters that earlier releases took and this one does not, with their last type."""
     if not find_callable(library, name):
         return {}
     callable_ = _table(library)["callables"][name]
+    version = _chosen(library, versions)
     found: dict[str, str | None] = {}
     for base in _last_bases(callable_["definition"]):
         found.update(former_types(*base, versions))
-    if library in versions:
-        return found
     for parameter, timeline in callable_["parameters"].items():
-        if timeline[-1].get("removed"):
+        since = _version_key(timeline[0]["since"])
+        if since <= _version_key(version) and _entry_at(timeline, version) is None:
             taken = [entry for entry in timeline if not entry.get("removed")]
             found[parameter] = taken[-1].get("type") if taken else None
     return found

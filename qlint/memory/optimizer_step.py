@@ -38,7 +38,7 @@ def optimizer_memory(job: Job, trained: Sequence[Trained]) -> OptimizerMemory:
     kind = optimizer_kind(job.optim) or OptimizerKind(32, False, "adam")
     resident = paged = 0
     for part in trained:
-        state = kind.state_of(part.rows, part.columns) * part.number
+        state = kind.state_of(part.rows, part.columns, part.size) * part.number
         if kind.paged and part.elements >= _SMALLEST_PAGED:
             paged += state
         else:
@@ -48,7 +48,7 @@ def optimizer_memory(job: Job, trained: Sequence[Trained]) -> OptimizerMemory:
 
 def _scratch(job: Job, kind: OptimizerKind, trained: Sequence[Trained]) -> int:
     if job.optim in _FOREACH:
-        return 4 * sum(part.elements * part.number for part in trained)
+        return sum(part.elements * part.size * part.number for part in trained)
     if kind.family == "adafactor":
         return 2 * 4 * max((part.elements for part in trained), default=0)
     return 0

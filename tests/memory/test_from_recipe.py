@@ -97,7 +97,8 @@ def test_a_model_can_stand_in() -> None:
         (True, "transformers", "SFTTrainer", "0.12.2"),
         (False, "transformers", "SFTTrainer", "0.26.0"),
         (False, "transformers", "Trainer", "0.12.2"),
-        (True, "axolotl", None, None),
+        (False, "axolotl", None, None),
+        (False, "unsloth", "SFTTrainer", "0.22.2"),
         (False, "unsloth", "SFTTrainer", None),
     ],
 )

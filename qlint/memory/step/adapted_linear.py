@@ -62,7 +62,8 @@ def adapted_linear(
     converts = not (quantised and precision.autocast)
     inside = cast(tape, tensor, precision.adapters) if converts else tensor
     if adapter.magnitude is not None:
-        return _with_magnitude(tape, job, precision, linear, adapter, inside, result)
+        changed = _with_magnitude(tape, job, precision, linear, adapter, inside, result)
+        return cast(tape, changed, result.size) if converts else changed
     output = _low_rank(tape, job, precision, linear, adapter, inside)
     if not quantised:
         return cast(tape, add(tape, result, output), result.size)
@@ -79,10 +80,13 @@ def _low_rank(
     adapter: Adapter,
     tensor: Tensor,
 ) -> Tensor:
-    """``lora_B(lora_A(dropout(x))) * scaling``."""
+    """``lora_B(lora_A(dropout(x))) * scaling``; LitGPT pads the product with zeros before
+    (``LoRAQKVLinear.zero_pad``), by ``index_copy``, which saves what it copies."""
     dropped = dropout(tape, tensor, job.lora_dropout)
     narrow = trained_linear(tape, precision, dropped, adapter.a, job.lora_r or 1)
     wide = trained_linear(tape, precision, narrow, adapter.b, linear.outputs)
+    if job.pads_adapters:
+        wide = unary(tape, wide, "input")
     return unary(tape, wide)
 
 

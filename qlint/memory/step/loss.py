@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from qlint.memory.job import Job, Loss
+from qlint.memory.step.base_linear import base_linear, dequantised
 from qlint.memory.step.normalisation import norm
-from qlint.memory.step.operations import FLOAT32, cast, custom, unary
-from qlint.memory.step.precision import Precision, plain_linear, trained_linear
+from qlint.memory.step.operations import FLOAT32, cast, copy, custom, unary
+from qlint.memory.step.precision import Precision, trained_linear
 from qlint.memory.step.tensors import Gradient, Parameter, Tape, Tensor
+from qlint.memory.weights import output_is_quantised
 
 LOGITS = "logits and loss"
 TILE_ROWS = 4096
 TILE_COLUMNS = 32768
 """TRL's fused head multiplies tiles of tokens and words (``TOKEN_CHUNK_SIZE`` in
 ``trl/kernels/chunked_logprob.py``, ``_CHUNKED_LOGPROB_CHUNK_SIZE`` in ``trl/trainer/utils.py``)."""
+NARROW_TOKENS = 128
+"""Tokens of each sequence that LitGPT takes at a time (``lm_head_chunk_size``)."""
 
 
 def head(
@@ -26,20 +30,24 @@ def head(
             return _chunked_loss(tape, job, precision, normed)
         if job.loss is Loss.FUSED:
             return _fused_loss(tape, job, precision, normed)
+        if job.loss is Loss.NARROW:
+            return _narrow_loss(tape, job, precision, normed)
         if trained is None:
-            logits = plain_linear(
-                tape, precision, normed, model.hidden_size, model.vocabulary, precision.rest
-            )
+            logits = base_linear(tape, job, precision, model.output, normed)
         else:
             logits = trained_linear(tape, precision, normed, trained, model.vocabulary)
         if model.make.logit_softcap:
             logits = _capped(tape, logits)
-        loss = _cross_entropy(tape, logits)
+        loss = _cross_entropy(tape, logits, shifted=job.loss is Loss.SHIFTED and _several(job))
         if precision.autocast:
             # Accelerate's wrapper returns all outputs in float32, and drops the others after.
             outputs = cast(tape, logits.detached(), FLOAT32)
             del outputs
         return loss
+
+
+def _several(job: Job) -> bool:
+    return job.per_device_train_batch_size > 1
 
 
 def _capped(tape: Tape, logits: Tensor) -> Tensor:
@@ -49,15 +57,16 @@ def _capped(tape: Tape, logits: Tensor) -> Tensor:
     return unary(tape, bent)
 
 
-def _cross_entropy(tape: Tape, logits: Tensor) -> Tensor:
+def _cross_entropy(tape: Tape, logits: Tensor, shifted: bool) -> Tensor:
     """``ForCausalLMLoss``: ``logits.float()``, then a log-softmax that saves its result.
 
     Backwards ``nll_loss_backward`` makes a gradient of the full size, and
     ``_log_softmax_backward_data`` another beside it.
     """
     wide = cast(tape, logits, FLOAT32)
-    logarithms = unary(tape, wide, "result")
-    del wide
+    moved = copy(tape, wide) if shifted else wide
+    logarithms = unary(tape, moved, "result")
+    del wide, moved
     elements = logarithms.elements
     return custom(
         tape,
@@ -67,6 +76,31 @@ def _cross_entropy(tape: Tape, logits: Tensor) -> Tensor:
         lambda gradient: (tape.new(elements, FLOAT32),),
         (logarithms,),
     )
+
+
+def _narrow_loss(tape: Tape, job: Job, precision: Precision, normed: Tensor) -> Tensor:
+    """LitGPT's ``chunked_cross_entropy`` (``litgpt/utils.py``): lists of logits and of their
+    logarithms, a few tokens each; backwards one of them at a time, by way of two gradients. A
+    quantised output layer is dequantised for each, both ways.
+    """
+    model = job.model
+    size, elements = normed.size, normed.elements
+    tokens = elements // model.hidden_size
+    logits = tape.new(tokens * model.vocabulary, size)
+    logarithms = tape.new(tokens * model.vocabulary, size)
+    chunk = min(tokens, NARROW_TOKENS * job.per_device_train_batch_size) * model.vocabulary * size
+    quantised = output_is_quantised(job)
+    if quantised:
+        dequantised(tape, job, model.output, precision.compute)
+
+    def backward(gradient: Tensor) -> tuple[Gradient, ...]:
+        tape.ledger.transient(LOGITS, chunk, chunk)
+        dense = dequantised(tape, job, model.output, precision.stored) if quantised else None
+        result = tape.new(elements, size)
+        del dense
+        return (result,)
+
+    return custom(tape, (normed,), 1, size, backward, (logits, logarithms))
 
 
 def _chunked_loss(tape: Tape, job: Job, precision: Precision, normed: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from qlint.memory.step.decoder_layer import decoder_layer
 from qlint.memory.step.ledger import Amounts, Event, Ledger, balance, highest
 from qlint.memory.step.loss import LOGITS, head
 from qlint.memory.step.precision import FLOAT32, Precision, precision_of
-from qlint.memory.step.tensors import Node, Parameter, Tape, Tensor
+from qlint.memory.step.tensors import GRADIENTS, Node, Parameter, Tape, Tensor
 from qlint.memory.targets import adapted_linears
 
 BACKWARD = "gradients on the way"
@@ -87,10 +87,26 @@ def _layers(job: Job) -> Iterator[Block]:
             yield block
 
 
-def stations(walked: Walk) -> Iterator[Station]:
-    """Every stretch of a micro-step in its order, with all that is allocated at its peak."""
+def held_between_steps(job: Job, walked: Walk) -> Amounts:
+    """What names in a hand-written loop keep alive through the next forward: the logits, and what
+    stands on the graph's nodes."""
+    if not job.holds_outputs:
+        return {}
+    precision = precision_of(job)
+    size = precision.autocast or precision.rest
+    tokens = job.per_device_train_batch_size * job.max_seq_length
+    logits = tokens * job.model.vocabulary * size if job.loss.materialises else 0
+    held = _sum({LOGITS: logits}, *(layer.left for layer in walked.layers))
+    return {kind: amount for kind, amount in held.items() if kind != GRADIENTS}
+
+
+def stations(walked: Walk, held: Amounts | None = None) -> Iterator[Station]:
+    """Every stretch of a micro-step in its order, with all that is allocated at its peak.
+
+    ``held`` is there until the loss of this step has taken the place of the last one.
+    """
     below: Amounts = {}
-    cache: Amounts = {}
+    cache: Amounts = held or {}
     for index, replay in enumerate(walked.layers):
         yield Station(f"forward of layer {index}", _sum(below, cache, replay.forward_peak))
         below, cache = _sum(below, replay.kept), _sum(cache, replay.cache)

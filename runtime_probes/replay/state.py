@@ -47,7 +47,6 @@ class State:
     """
 
     def __init__(self, model: torch.nn.Module, optimizer: Any, scheduler: Any, scaler: Any) -> None:
-        _keep_base(model)
         self._tensors = [
             (tensor, tensor.detach().clone()) for tensor in (*_trainable(model), *model.buffers())
         ]
@@ -104,18 +103,6 @@ class State:
                     present.copy_(value)
                 else:
                     state[parameter][key] = copy.deepcopy(value)
-
-
-def _keep_base(model: torch.nn.Module) -> None:
-    """Let no evaluation change the base for good.
-
-    On processors with AVX512-BF16 bitsandbytes (0.50, ``Linear4bit.forward``) packs the weights
-    anew in the first evaluation, and layers packed that way have no backward: later steps would
-    train nothing and say so nowhere.
-    """
-    for module in model.modules():
-        if getattr(module, "support_avx512bf16_for_cpu", False):
-            module.support_avx512bf16_for_cpu = False
 
 
 def _trainable(model: torch.nn.Module) -> Iterable[torch.Tensor]:

@@ -110,11 +110,12 @@ _CONFIGURES = re.compile(
     rb"|get_peft_model|base_model|bitsandbytes|unsloth"
 )
 
-_STARTS = re.compile(
+# What a launcher that is worth reading holds: a program that starts one, and a word of training.
+_COMMANDS = re.compile(
     rb"python|torchrun|accelerate|deepspeed|debugpy|llamafactory-cli|axolotl|tune[ \t]+run|trl[ \t]"
     rb"|litgpt|swift[ \t]|xtuner|autotrain|ludwig|unsloth|\.py\b|\b(?:ba)?sh[ \t]|sbatch|srun|qsub"
 )
-_TRAINS = re.compile(
+_SPEAKS_OF_TRAINING = re.compile(
     rb"(?i)train|tun(?:e|ing)\b|sft|dpo|lora|axolotl|accelerate[ \t]|torchrun|deepspeed|--lr\b"
     rb"|epoch|batch|learning.rate|sh[ \t]+\S{1,200}\.sh\b|sbatch[ \t]"
 )
@@ -155,7 +156,7 @@ def holds_run(data: bytes, suffix: str) -> bool:
 
 def holds_launch(data: bytes) -> bool:
     """Whether a launcher (shell script, Makefile, Dockerfile, launch.json) may start a training."""
-    return _STARTS.search(data) is not None and _TRAINS.search(data) is not None
+    return _COMMANDS.search(data) is not None and _SPEAKS_OF_TRAINING.search(data) is not None
 
 
 def launches(data: bytes, suffix: str) -> bool:

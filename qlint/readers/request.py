@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from qlint.readers.around import Around
     from qlint.readers.commands import Argument
     from qlint.readers.places import WrittenFile
 
@@ -32,6 +33,8 @@ class Request:
     written: Mapping[str, WrittenFile] = field(default_factory=dict)
     started_in: str | None = None
     environment: Mapping[str, Argument] = field(default_factory=dict)
+    around: Around | None = None
+    """What is being followed already, where another input starts this one."""
     decided: bool = False
     """A command starts the input with these arguments: switches that it leaves off stay off."""
     named: tuple[str, ...] = ()

@@ -8,12 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from qlint import readers
+from qlint.knowledge.programs import is_installed_module
+from qlint.readers.around import Around
 from qlint.readers.commands import Argument, Command
 from qlint.readers.companions import join_started
 from qlint.readers.gate import holds_run, launches
 from qlint.readers.input_kinds import CONFIGURATIONS
 from qlint.readers.launch_syntax import read_launcher
 from qlint.readers.launchers.accelerating import Told, accelerate_settings
+from qlint.readers.launchers.entries import program_of
 from qlint.readers.launchers.finding import Files, Found
 from qlint.readers.launchers.launch import Launch
 from qlint.readers.launchers.processes import WORLD_SIZE, task_variables, world_size
@@ -28,10 +31,6 @@ from qlint.recipe import DeadConfiguration, Kind, Note, Problem, Reading, Recipe
 
 MAXIMUM_SCRIPT = 5_000_000
 """Bytes of a script or configuration that is followed."""
-_DEEPEST = 5
-"""Launchers that start launchers that start launchers."""
-_MOST_COMMANDS = 500
-"""Commands that are followed from one input, those of the launchers that it starts included."""
 _TRAINS = re.compile(r"train|tun(?:e|ing)|sft|dpo|q?lora", re.I)
 _OTHER = re.compile(r"merge|convert|eval|export|infer|test|predict|prepare|download|chat", re.I)
 
@@ -42,39 +41,21 @@ def follow(
     path: str,
     *,
     kind: Kind = "shell",
-    around: Around | None = None,
 ) -> Reading:
     """The runs that ``commands`` start; those of scripts that start others among them.
 
-    ``path`` is the input in which the commands stand, ``around`` what is being followed already.
-    Nothing outside ``request.root`` is read, and nothing is run.
+    ``path`` is the input in which the commands stand. Nothing outside ``request.root`` is read, and
+    nothing is run.
     """
-    around = (around or Around()).inside(path)
-    following = _Following(request, path, kind, around)
+    around = (request.around or Around()).inside(path)
+    following = _Following(replace(request, around=around), path, kind, around)
     seen: set[object] = set()
     for command in commands:
         key = _key(command)
-        if key not in seen and around.spend():
+        if key not in seen and not around.too_deep and around.spend():
             seen.add(key)
             following.add(command)
     return following.reading()
-
-
-class Around:
-    """The launchers that are being followed, and how many more commands are."""
-
-    def __init__(self, paths: tuple[str, ...] = (), left: list[int] | None = None) -> None:
-        self.paths = paths
-        self._left = [_MOST_COMMANDS] if left is None else left
-
-    def inside(self, path: str) -> Around:
-        """The same with one launcher more."""
-        return Around((*self.paths, os.path.abspath(path)), self._left)
-
-    def spend(self) -> bool:
-        """Whether one more command is followed."""
-        self._left[0] -= 1
-        return self._left[0] >= 0
 
 
 def _key(command: Command) -> object:
@@ -192,7 +173,7 @@ class _Step:
         if self.launch.program.text == "-" and self.command.stdin is not None:
             return self._read_input()
         found = self._program()
-        if found is not None:
+        if found is not None and not self._is_entry(found):
             return self._read_file(found)
         further = (".py",) if starts == "tool" else ()
         for configuration in self.files.configurations(self.launch.arguments, further):
@@ -202,11 +183,25 @@ class _Step:
 
     def _program(self) -> Found | None:
         if self.launch.starts == "module":
-            return self.files.find_module(self.launch.program.text)
+            name = self.launch.program.text
+            # In the package's own repository it is that program too.
+            return None if is_installed_module(name) else self.files.find_module(name)
         return self.files.find(self.launch.program) if self.launch.starts == "script" else None
+
+    def _is_entry(self, found: Found) -> bool:
+        """Whether a script hands all to a framework, whose program it is then."""
+        data = self._data(found)
+        program = program_of(data) if data is not None else None
+        if program is None:
+            return False
+        word = replace(self.launch.program, text=program, unknown=None)
+        self.launch = replace(self.launch, program=word, starts="tool")
+        return True
 
     def _read_file(self, found: Found) -> bool:
         """Read a script or a configuration with the arguments and variables that it gets."""
+        if self.following.around.times(found.path) > 1:  # Once more may be what torchrun starts.
+            return False
         data = self._data(found)
         suffix = os.path.splitext(found.path)[1].lower()
         if data is None or suffix not in (*CONFIGURATIONS, ".py", ".ipynb"):
@@ -265,7 +260,7 @@ class _Step:
     def _read_shell(self) -> bool:
         """A launcher that this one starts."""
         found = self.files.find(self.launch.program)
-        if found is None or found.path in self.following.around.paths:
+        if found is None or self.following.around.times(found.path):
             return False
         data = self._data(found)
         if data is None or found.path.endswith(".py"):
@@ -276,10 +271,8 @@ class _Step:
 
     def _continue(self, script: Script, path: str, shown: str | None) -> bool:
         outer = self.following
-        if len(outer.around.paths) >= _DEEPEST:
-            return False
         request = replace(self.request, arguments=())
-        reading = follow(script.commands, request, path, kind=outer.kind, around=outer.around)
+        reading = follow(script.commands, request, path, kind=outer.kind)
         outer.take(_presuming(reading, script.assumptions), self, shown)
         return bool(reading.recipes)
 

@@ -1,0 +1,197 @@
+"""The probes there are, and how they are run: one after the other, each for itself.
+
+A probe that fails is skipped with its reason, and the state of the run is put back after each.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from .dequantisation.clock import step_seconds
+from .environment import environment, gpu_index
+from .gpu_watch import GpuWatch
+from .measurement import Measurement
+from .progress import Progress
+from .replay.run import Run
+
+TRAINED = "adapters"
+"""The count that is always made: it takes one step."""
+WARM_UP_STEPS = 2
+_FEWEST_STEPS = 5
+
+
+class Wanted(NamedTuple):
+    """What a measurement is asked for."""
+
+    steps: int = 20
+    only: tuple[str, ...] = ()
+    """Names on the command line; empty for all."""
+    budget_seconds: float | None = None
+    real_weights: bool = True
+    """With random weights a learning rate means nothing."""
+
+
+class Probe(NamedTuple):
+    """One probe: its name on the command line, its key in the report, and what it does."""
+
+    name: str
+    key: str
+    title: str
+    measure: Callable[[Run, Wanted], dict[str, Any]]
+    passes: Callable[[Wanted], int]
+    """About how many training steps it takes."""
+
+
+def _dequantisation(run: Run, wanted: Wanted) -> dict[str, Any]:
+    from .dequantisation import probe
+
+    return probe.measure(run, wanted.steps).as_json()
+
+
+def _activations(run: Run, wanted: Wanted) -> dict[str, Any]:
+    from .activations import probe
+
+    return probe.measure(run, wanted.steps).as_json()
+
+
+def _learning_rate(run: Run, wanted: Wanted) -> dict[str, Any]:
+    if not wanted.real_weights:
+        return {"skipped": "a learning rate means nothing on random weights"}
+    from .learning_rate import probe
+
+    return probe.measure(run, wanted.steps).as_json()
+
+
+PROBES = (
+    Probe(
+        "dequant",
+        "dequant",
+        "dequantisation",
+        _dequantisation,
+        lambda wanted: 5 * wanted.steps,
+    ),
+    Probe(
+        "activations",
+        "activations",
+        "activation memory",
+        _activations,
+        lambda wanted: 12,
+    ),
+    Probe(
+        "lr",
+        "learning_rate",
+        "learning-rate sensitivity",
+        _learning_rate,
+        lambda wanted: 16 * wanted.steps if wanted.real_weights else 0,
+    ),
+)
+"""In the order in which they run: what changes least about the run comes first."""
+
+
+def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progress) -> None:
+    """Fill ``result``; an interrupt leaves what there is, with the rest skipped."""
+    device = next(run.model.parameters()).device
+    result.name, result.steps = run.name, len(run.windows)
+    state = run.save()
+    deadline = None if wanted.budget_seconds is None else time.monotonic() + wanted.budget_seconds
+    watch = GpuWatch(gpu_index(device))
+    with watch:
+        try:
+            _counted(run, result)
+            state.restore()
+            wanted = _estimated(run, device, wanted, progress)
+            state.restore()
+            for probe in PROBES:
+                if wanted.only and probe.name not in wanted.only:
+                    result.probes[probe.key] = _skipped("not asked for")
+                elif deadline is not None and time.monotonic() > deadline:
+                    result.probes[probe.key] = _skipped("the time budget was spent")
+                else:
+                    with progress.stage(f"measuring {probe.title}"):
+                        result.probes[probe.key] = _isolated(run, probe.measure, wanted)
+                    state.restore()
+        except KeyboardInterrupt:
+            result.interrupted = True
+            for probe in PROBES:
+                result.probes.setdefault(probe.key, _skipped("interrupted"))
+            state.restore()
+    result.environment = environment(device, watch, WARM_UP_STEPS)
+
+
+def _counted(run: Run, result: Measurement) -> None:
+    from .trained_state import measure
+
+    result.probes[TRAINED] = _isolated(run, lambda run, _: measure(run), Wanted())
+
+
+def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progress) -> Wanted:
+    """Time a step, say how long all will take, and take fewer steps where the budget asks for it.
+
+    A step that does not fit the card is found here as well, and is left to the probes to report.
+    """
+    windows = run.windows
+
+    def step() -> None:
+        run.forward_backward(windows[0])
+        run.update()
+
+    try:
+        seconds = min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
+    except torch.cuda.OutOfMemoryError:
+        _release(run)
+        return wanted
+    steps = min(wanted.steps, len(windows))
+    wanted = wanted._replace(steps=steps)
+    total = seconds * passes(wanted)
+    budget = wanted.budget_seconds
+    if budget is not None and total > budget:
+        fewer = max(_FEWEST_STEPS, int(steps * budget / total))
+        wanted = wanted._replace(steps=min(steps, fewer))
+        total = seconds * passes(wanted)
+    progress.say(
+        f"one step of {run.name} takes {seconds:.2g} s; measuring {wanted.steps} steps will take "
+        f"about {_duration(total)}."
+    )
+    return wanted
+
+
+def passes(wanted: Wanted, probes: Sequence[Probe] = PROBES) -> int:
+    """About how many training steps the probes asked for take together."""
+    return sum(
+        probe.passes(wanted) for probe in probes if not wanted.only or probe.name in wanted.only
+    )
+
+
+def _isolated(
+    run: Run, measure: Callable[[Run, Wanted], dict[str, Any]], wanted: Wanted
+) -> dict[str, Any]:
+    try:
+        return measure(run, wanted)
+    except torch.cuda.OutOfMemoryError:
+        reason = "out of memory"
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    # Outside of the handler: its traceback holds the tensors of the failed step.
+    _release(run)
+    return _skipped(reason)
+
+
+def _release(run: Run) -> None:
+    for parameter in run.model.parameters():
+        parameter.grad = None
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _skipped(reason: str) -> dict[str, Any]:
+    return {"skipped": reason}
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

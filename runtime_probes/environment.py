@@ -30,13 +30,15 @@ def environment(device: torch.device, watch: GpuWatch, warm_up_steps: int) -> di
 
 def versions() -> dict[str, str]:
     """The versions of the libraries that decide what a step does."""
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    found = {name: _version(name) for name in _LIBRARIES}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def gpu_index(device: torch.device) -> int | None:

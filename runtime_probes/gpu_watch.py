@@ -102,12 +102,11 @@ class GpuWatch:
         }
 
     def _run(self) -> None:
-        while not self._stop.wait(_INTERVAL_SECONDS):
-            try:
+        try:
+            while not self._stop.wait(_INTERVAL_SECONDS):
                 self._sample()
-            except Exception as error:
-                self.skipped = f"the driver's library stopped answering: {error}"
-                return
+        except Exception as error:
+            self.skipped = f"the driver's library stopped answering: {error}"
 
     def _sample(self) -> None:
         library, handle = self._library, self._handle

@@ -18,6 +18,6 @@ class Measurement:
     environment: dict[str, Any] = field(default_factory=dict)
     steps: int = 0
     """Windows that there were to train on."""
+    learning_rate: float | None = None
+    """The run's own, before any schedule."""
     interrupted: bool = False
-    failure: BaseException | None = None
-    """What went wrong outside of any probe."""

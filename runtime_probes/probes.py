@@ -6,6 +6,7 @@ A probe that fails is skipped with its reason, and the state of the run is put b
 from __future__ import annotations
 
 import gc
+import importlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -32,8 +33,8 @@ class Wanted(NamedTuple):
     only: tuple[str, ...] = ()
     """Names on the command line; empty for all."""
     budget_seconds: float | None = None
-    real_weights: bool = True
-    """With random weights a learning rate means nothing."""
+    no_learning_rate: str | None = None
+    """Why a learning rate would mean nothing here."""
 
 
 class Probe(NamedTuple):
@@ -47,24 +48,21 @@ class Probe(NamedTuple):
     """About how many training steps it takes."""
 
 
-def _dequantisation(run: Run, wanted: Wanted) -> dict[str, Any]:
-    from .dequantisation import probe
+def _in(package: str) -> Callable[[Run, Wanted], dict[str, Any]]:
+    """The probe in ``package``, imported when it is run."""
 
-    return probe.measure(run, wanted.steps).as_json()
+    def measure(run: Run, wanted: Wanted) -> dict[str, Any]:
+        module = importlib.import_module(f".{package}.probe", __package__)
+        value: dict[str, Any] = module.measure(run, wanted.steps).as_json()
+        return value
 
-
-def _activations(run: Run, wanted: Wanted) -> dict[str, Any]:
-    from .activations import probe
-
-    return probe.measure(run, wanted.steps).as_json()
+    return measure
 
 
 def _learning_rate(run: Run, wanted: Wanted) -> dict[str, Any]:
-    if not wanted.real_weights:
-        return {"skipped": "a learning rate means nothing on random weights"}
-    from .learning_rate import probe
-
-    return probe.measure(run, wanted.steps).as_json()
+    if wanted.no_learning_rate is not None:
+        return _skipped(wanted.no_learning_rate)
+    return _in("learning_rate")(run, wanted)
 
 
 PROBES = (
@@ -72,14 +70,14 @@ PROBES = (
         "dequant",
         "dequant",
         "dequantisation",
-        _dequantisation,
+        _in("dequantisation"),
         lambda wanted: 5 * wanted.steps,
     ),
     Probe(
         "activations",
         "activations",
         "activation memory",
-        _activations,
+        _in("activations"),
         lambda wanted: 12,
     ),
     Probe(
@@ -87,7 +85,7 @@ PROBES = (
         "learning_rate",
         "learning-rate sensitivity",
         _learning_rate,
-        lambda wanted: 16 * wanted.steps if wanted.real_weights else 0,
+        lambda wanted: 0 if wanted.no_learning_rate else 16 * wanted.steps,
     ),
 )
 """In the order in which they run: what changes least about the run comes first."""
@@ -97,6 +95,8 @@ def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progres
     """Fill ``result``; an interrupt leaves what there is, with the rest skipped."""
     device = next(run.model.parameters()).device
     result.name, result.steps = run.name, len(run.windows)
+    group = run.optimizer.param_groups[0]
+    result.learning_rate = float(group.get("initial_lr", group["lr"]))
     state = run.save()
     deadline = None if wanted.budget_seconds is None else time.monotonic() + wanted.budget_seconds
     watch = GpuWatch(gpu_index(device))

@@ -33,7 +33,6 @@ def measure_script(
     """
     result = Measurement()
     with tempfile.TemporaryDirectory(prefix="qlint-probe-") as folder, Patches() as patches:
-
         call_off = uncaptured.refuse(patches)
 
         def measure(run: Run) -> None:

@@ -60,7 +60,7 @@ def _tensors(state: Mapping[str, Any]) -> list[torch.Tensor]:
 
 
 def _bytes(tensor: torch.Tensor) -> int:
-    return tensor.numel() * tensor.element_size()
+    return int(tensor.numel() * tensor.element_size())
 
 
 def _name(optimizer: Any) -> str:

@@ -84,6 +84,7 @@ CONVERTERS: dict[str, Callable[[str, Any], Any]] = {
     "per-file-ignores": ignores,
     "gpu": string,
     "model": string,
+    "probe-run": string,
     "target-versions": versions,
     "rules": rule_options,
 }

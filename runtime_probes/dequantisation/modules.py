@@ -1,13 +1,16 @@
-"""The 4-bit layers of a model, and which of them is at work."""
+"""The 4-bit layers of a model, which of them is at work, and how often each phase calls them."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from ..capture.patches import Patches
+from .phases import Phase, phase
 
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
 _WRAPPERS = ("base_model.model.", "_orig_mod.", "module.")
@@ -32,32 +35,32 @@ def module_type(path: str) -> str:
 class ModuleMarks:
     """Knows the 4-bit layer that runs: in the forward by its call, in the backward by its weight.
 
-    Hooks return None, or they would replace what the module returns.
+    ``due`` counts how often each phase calls such layers, each of which dequantises once: what the
+    native functions are checked against.
     """
 
     def __init__(self, patches: Patches, modules: dict[str, Any]) -> None:
-        self.current = "other"
+        self.current = ""
+        """The path of the layer that was entered last."""
+        self.due: Counter[Phase] = Counter()
+        self._by_state = {id(module.weight.quant_state): name for name, module in modules.items()}
         from bitsandbytes.autograd import _functions
 
-        self._by_weight = {
-            module.weight.data_ptr(): module_type(name) for name, module in modules.items()
-        }
-        patches.wrap(_functions.MatMul4Bit, "forward", self._forward)
+        for name, module in modules.items():
+            patches.later(module.register_forward_pre_hook(self._entering(name)).remove)
         patches.wrap(_functions.MatMul4Bit, "backward", self._backward)
 
-    def _forward(self, original: Any) -> Any:
-        def forward(ctx: Any, a: Any, b: Any, *rest: Any) -> Any:
-            self.current = self._by_weight.get(b.data_ptr(), "other")
-            return original(ctx, a, b, *rest)
+    def _entering(self, name: str) -> Callable[..., None]:
+        def entering(_module: Any, _arguments: Any) -> None:  # A value would replace the inputs.
+            self.current = name
+            self.due[phase()] += 1
 
-        return staticmethod(forward)
+        return entering
 
     def _backward(self, original: Any) -> Any:
         def backward(ctx: Any, *gradients: Any) -> Any:
-            tensors = getattr(ctx, "tensors", None)
-            weight = tensors[1] if tensors else None
-            if weight is not None:
-                self.current = self._by_weight.get(weight.data_ptr(), "other")
+            self.current = self._by_state.get(id(getattr(ctx, "state", None)), "")
+            self.due["backward"] += bool(ctx.needs_input_grad[0])
             return original(ctx, *gradients)
 
         return staticmethod(backward)

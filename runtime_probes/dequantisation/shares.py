@@ -2,75 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any
 
+import torch
+
 from ..capture.patches import Patches
-from ..replay.run import Run
-from .clock import Clock, step_seconds
-from .modules import ModuleMarks, linear4bit_modules
+from .clock import Clock, Step
+from .modules import ModuleMarks, module_type
 from .native import ABSMAX, FUSED, wrap_all
 from .phases import PHASES, Phase, phase
 
-WARM_UP = 2
-METHOD = "time in bitsandbytes' native dequantisation functions, called from Python"
+
+@dataclass(slots=True)
+class _Observed:
+    clock: Clock
+    marks: ModuleMarks
+    native: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class Direct:
+    """Times the native functions of each step that it is installed in."""
+
+    device: torch.device
+    modules: dict[str, Any]
+    _steps: list[_Observed] = field(default_factory=list)
+
+    def install(self, patches: Patches) -> None:
+        """The setting: one step with the native functions timed."""
+        clock = Clock(self.device)
+        marks = ModuleMarks(patches, self.modules)
+        native = wrap_all(patches, _timed(clock, marks))
+        self._steps.append(_Observed(clock, marks, native))
+
+    def shares(self, steps: Sequence[Step]) -> Shares:
+        """What the last ``len(steps)`` steps say; ``steps`` are their times."""
+        return Shares(self._steps[-len(steps) :], steps)
+
+
 class Shares:
-    """Fractions of the step's time, or the reason why there are none (``skipped``)."""
+    """Fractions of the steps' time that dequantisation takes."""
 
-    share: dict[str, float] = field(default_factory=dict)
-    """``total`` and one entry for each phase."""
-    step_seconds: float = 0.0
-    noise: float = 0.0
-    """Half the spread of the middle half of equal steps, as a fraction of a step (A/A)."""
-    overhead: float = 0.0
-    """What the hooks themselves add to a step, as a fraction."""
-    by_module: dict[str, float] = field(default_factory=dict)
-    calls: dict[str, int] = field(default_factory=dict)
-    """Weight dequantisations by phase."""
-    fused_calls: int = 0
-    skipped: str | None = None
+    def __init__(self, observed: Sequence[Any], steps: Sequence[Step]) -> None:
+        self._seconds: Counter[tuple[Phase, str]] = Counter()
+        self.calls: Counter[Phase] = Counter()
+        """Weight dequantisations by phase."""
+        self.due: Counter[Phase] = Counter()
+        """Calls of 4-bit layers by phase."""
+        self.fused_calls = 0
+        self.native = min((one.native for one in observed), default=0)
+        """Native functions that could be wrapped."""
+        self._total = sum(step.seconds for step in steps)
+        self.step_count = len(steps)
+        for one in observed:
+            one.clock.settle()
+            self.due.update(one.marks.due)
+            for (where, kind, module), spent in one.clock.seconds.items():
+                calls = one.clock.calls[where, kind, module]
+                if kind == "fused":
+                    self.fused_calls += calls
+                    continue
+                self._seconds[where, module] += spent
+                if kind == "weights":
+                    self.calls[where] += calls
 
+    @property
+    def seconds(self) -> float:
+        """Seconds a step."""
+        return sum(self._seconds.values()) / max(1, self.step_count)
 
-def measure(run: Run, steps: int) -> Shares:
-    """Measure ``steps`` windows (at most those recorded), interleaved with unhooked ones."""
-    modules = linear4bit_modules(run.model)
-    if not modules:
-        return Shares(skipped="no layer of the model is stored in 4 bits by bitsandbytes")
-    device = next(run.model.parameters()).device
-    windows = list(run.windows)[:steps]
-    state = run.save()
-    plain: list[float] = []
-    hooked: list[float] = []
-    clock = Clock(device)
-    try:
-        for number in range(WARM_UP + len(windows)):
-            window = windows[number % len(windows)]
+    def by_phase(self) -> dict[str, float]:
+        """``total`` and one entry for each phase, as fractions of a step."""
+        phases: dict[str, float] = dict.fromkeys(PHASES, 0.0)
+        for (where, _), spent in self._seconds.items():
+            phases[where] += spent / self._total
+        return {"total": sum(phases.values()), **phases}
 
-            def work(window: Any = window) -> None:
-                run.forward_backward(window)
-                run.update()
+    def by_module(self) -> dict[str, float]:
+        """The same by type of module, the most expensive first."""
+        types: dict[str, float] = {}
+        for (_, path), spent in self._seconds.items():
+            name = module_type(path)
+            types[name] = types.get(name, 0.0) + spent / self._total
+        return dict(sorted(types.items(), key=lambda item: -item[1]))
 
-            warm = number < WARM_UP
-            plain_seconds = step_seconds(device, work)
-            used = Clock(device) if warm else clock
-            with Patches() as patches:
-                marks = ModuleMarks(patches, modules)
-                count = wrap_all(patches, _timed(used, marks))
-                if not count:
-                    return Shares(skipped="bitsandbytes has no native functions that can be seen")
-                hooked_seconds = step_seconds(device, work)
-            if not warm:
-                plain.append(plain_seconds)
-                hooked.append(hooked_seconds)
-    finally:
-        state.restore()
-    clock.settle()
-    return _shares(clock, plain, hooked, len(modules), windows)
+    def of(self, paths: Collection[str]) -> float:
+        """The fraction that these modules take."""
+        return sum(s for (_, path), s in self._seconds.items() if path in paths) / self._total
+
+    def problem(self) -> str | None:
+        """Why these figures must not be reported, if they must not.
+
+        Each call of a 4-bit layer dequantises once. Calls that are missing, or too many, went a way
+        that was not seen (a Triton kernel, a captured graph, a compiled backward, kernels of
+        another library); no figure is better than one that is too low.
+        """
+        if not self.native:
+            return "bitsandbytes has no native functions here that Python calls"
+        if self.fused_calls:
+            return (
+                f"{self.fused_calls} multiplications were fused with dequantisation: what part of "
+                "them is dequantisation cannot be told"
+            )
+        if not self.due["forward"]:
+            return "no 4-bit layer ran its forward in Python, where it could be seen"
+        for where in PHASES:
+            if self.calls[where] != self.due[where]:
+                return (
+                    f"{self.calls[where]} dequantisations were seen in the {where} of "
+                    f"{self.due[where]} calls of 4-bit layers: weights are dequantised in a way "
+                    "that is not seen"
+                )
+        return None
 
 
 def _timed(clock: Clock, marks: ModuleMarks) -> Callable[[str, Any], Any]:
@@ -86,64 +132,3 @@ def _timed(clock: Clock, marks: ModuleMarks) -> Callable[[str, Any], Any]:
         return timed
 
     return around
-
-
-def _shares(
-    clock: Clock, plain: list[float], hooked: list[float], modules: int, windows: list[Any]
-) -> Shares:
-    steps = len(plain)
-    step = median(plain)
-    calls: dict[Phase, int] = dict.fromkeys(PHASES, 0)
-    seconds: dict[Phase, float] = dict.fromkeys(PHASES, 0.0)
-    by_module: dict[str, float] = {}
-    fused = 0
-    for key, spent in clock.seconds.items():
-        where, kind, module = key
-        if kind == "fused":
-            fused += clock.calls[key]
-            continue
-        seconds[where] += spent / steps
-        if kind == "weights":
-            calls[where] += clock.calls[key]
-        by_module[module] = by_module.get(module, 0.0) + spent / steps / step
-    micro_batches = sum(len(window.inputs) for window in windows)
-    problem = _unexpected(calls, fused, modules * micro_batches)
-    if problem is not None:
-        return Shares(skipped=problem, fused_calls=fused)
-    return Shares(
-        share={
-            "total": sum(seconds.values()) / step,
-            **{name: spent / step for name, spent in seconds.items()},
-        },
-        step_seconds=step,
-        noise=_spread(plain) / step,
-        overhead=median(one / other - 1 for one, other in zip(hooked, plain, strict=True)),
-        by_module=dict(sorted(by_module.items(), key=lambda item: -item[1])),
-        calls={str(name): count for name, count in calls.items()},
-        fused_calls=fused,
-    )
-
-
-def _unexpected(calls: dict[Phase, int], fused: int, expected: int) -> str | None:
-    """Every 4-bit layer is dequantised once a forward and once a backward that reaches it.
-
-    Calls that are missing went a way that was not seen (a Triton kernel, a captured graph, a
-    compiled backward); then no figure is better than one that is too low.
-    """
-    if fused:
-        return (
-            f"{fused} of the multiplications are fused with dequantisation: what of them is "
-            "dequantisation cannot be told"
-        )
-    if calls["forward"] < expected:
-        return (
-            f"{calls['forward']} dequantisations were seen in the forward where {expected} are "
-            "due: weights are dequantised on a way that is not seen"
-        )
-    return None
-
-
-def _spread(values: list[float]) -> float:
-    ordered = sorted(values)
-    quarter = len(ordered) // 4
-    return (ordered[-1 - quarter] - ordered[quarter]) / 2

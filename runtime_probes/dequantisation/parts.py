@@ -1,0 +1,144 @@
+"""What a step is made of: dequantisation, adapters, attention, recomputation, the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import torch
+
+from ..capture.patches import Patches
+from .clock import Clock, Step
+from .native import wrap_all
+from .nodes import nodes_between, time_nodes
+
+Part: TypeAlias = Literal["dequantisation", "adapters", "attention", "recompute"]
+PARTS: tuple[Part, ...] = ("dequantisation", "adapters", "attention", "recompute")
+
+_ADAPTERS = ("lora_A", "lora_B")
+
+
+class PartTimes:
+    """Times the parts of one step, forward, recomputation and backward.
+
+    A part that runs while a checkpoint computes again counts as itself, and ``recompute`` is what
+    is computed again besides. Adapters are their own multiplications, attention the attention
+    function without its projections.
+    """
+
+    def __init__(self, patches: Patches, model: torch.nn.Module, clock: Clock) -> None:
+        self.clock = clock
+        self._again = False
+        self._within: Part | None = None
+        wrap_all(patches, self._native)
+        for module in model.modules():
+            for name in _ADAPTERS:
+                for adapter in getattr(module, name, {}).values():
+                    self._adapter(patches, adapter)
+            if "_gradient_checkpointing_func" in vars(module):
+                patches.wrap(module, "_gradient_checkpointing_func", self._checkpoint)
+        self._attention(patches)
+
+    def _timed(self, part: Part, function: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any, **named: Any) -> Any:
+            if self._within is not None:  # Part of what is being timed already.
+                return function(*arguments, **named)
+            self._within = part
+            started = self.clock.start()
+            try:
+                return function(*arguments, **named)
+            finally:
+                self.clock.stop(started, (part, self._again))
+                self._within = None
+
+        return timed
+
+    def _native(self, _name: str, function: Any) -> Any:
+        return self._timed("dequantisation", function)
+
+    def _with_backward(self, part: Part, function: Callable[..., Any]) -> Callable[..., Any]:
+        forward = self._timed(part, function)
+
+        def both(*arguments: Any, **named: Any) -> Any:
+            result = forward(*arguments, **named)
+            nodes = nodes_between((arguments, named), result)
+            time_nodes(nodes, self.clock.start, lambda begun: self.clock.stop(begun, (part, False)))
+            return result
+
+        return both
+
+    def _adapter(self, patches: Patches, adapter: torch.nn.Module) -> None:
+        patches.set(adapter, "forward", self._with_backward("adapters", adapter.forward))
+
+    def _attention(self, patches: Patches) -> None:
+        from transformers import modeling_utils
+
+        interface = getattr(modeling_utils, "AttentionInterface", None)
+        if interface is None or not hasattr(interface, "get_interface"):
+            patches.wrap(
+                torch.nn.functional,
+                "scaled_dot_product_attention",
+                lambda original: self._with_backward("attention", original),
+            )
+            return
+
+        def make(original: Any) -> Any:
+            def get_interface(*arguments: Any, **named: Any) -> Any:
+                return self._with_backward("attention", original(*arguments, **named))
+
+            return get_interface
+
+        patches.wrap(interface, "get_interface", make)
+
+    def _checkpoint(self, original: Any) -> Any:
+        """``original`` is the checkpointing function: what it is given runs now, and again."""
+
+        def checkpoint(function: Any, *arguments: Any, **named: Any) -> Any:
+            def run(*inner: Any, **inner_named: Any) -> Any:
+                if torch._C._current_graph_task_id() == -1:
+                    return function(*inner, **inner_named)
+                self._again = True
+                started = self.clock.start()
+                try:
+                    return function(*inner, **inner_named)
+                finally:
+                    self.clock.stop(started, ("recompute", False))
+                    self._again = False
+
+            return original(run, *arguments, **named)
+
+        return checkpoint
+
+
+@dataclass(slots=True)
+class Decomposition:
+    """Collects :class:`PartTimes` of steps, and says what fractions of them the parts took."""
+
+    device: torch.device
+    model: torch.nn.Module
+    _steps: list[PartTimes] = field(default_factory=list)
+
+    def install(self, patches: Patches) -> None:
+        """The setting: one step with its parts timed."""
+        self._steps.append(PartTimes(patches, self.model, Clock(self.device)))
+
+    def fractions(self, steps: Sequence[Step], idle: float | None) -> dict[str, float]:
+        """Of the last ``len(steps)`` steps, whose times are given.
+
+        ``idle`` is the fraction in which the device had nothing to do, where that was measured. A
+        part that was not seen (attention that goes another way) is left out and lies in ``other``.
+        """
+        total = sum(step.seconds for step in steps)
+        seconds: dict[str, float] = {}
+        for one in self._steps[-len(steps) :]:
+            one.clock.settle()
+            for (part, again), spent in one.clock.seconds.items():
+                seconds[part] = seconds.get(part, 0.0) + spent
+                if again:
+                    seconds["recompute"] = seconds.get("recompute", 0.0) - spent
+        shares = {part: seconds[part] / total for part in PARTS if part in seconds}
+        if idle is not None:
+            shares["idle"] = idle
+        shares["other"] = max(0.0, 1 - sum(shares.values()))
+        return shares

@@ -5,7 +5,6 @@ A probe that fails is skipped with its reason, and the state of the run is put b
 
 from __future__ import annotations
 
-import gc
 import importlib
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 
 from .dequantisation.clock import step_seconds
+from .dequantisation.rounds import release
 from .environment import environment, gpu_index
 from .gpu_watch import GpuWatch
 from .measurement import Measurement
@@ -53,8 +53,8 @@ def _in(package: str) -> Callable[[Run, Wanted], dict[str, Any]]:
 
     def measure(run: Run, wanted: Wanted) -> dict[str, Any]:
         module = importlib.import_module(f".{package}.probe", __package__)
-        value: dict[str, Any] = module.measure(run, wanted.steps).as_json()
-        return value
+        # Results leave out what they have nothing to say about.
+        return {"skipped": None, **module.measure(run, wanted.steps).as_json()}
 
     return measure
 
@@ -71,7 +71,7 @@ PROBES = (
         "dequant",
         "dequantisation",
         _in("dequantisation"),
-        lambda wanted: 5 * wanted.steps,
+        lambda wanted: 6 * wanted.steps + 60,
     ),
     Probe(
         "activations",
@@ -143,7 +143,7 @@ def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progres
     try:
         seconds = min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
     except torch.cuda.OutOfMemoryError:
-        _release(run)
+        release(run)
         return wanted
     steps = min(wanted.steps, len(windows))
     wanted = wanted._replace(steps=steps)
@@ -177,16 +177,8 @@ def _isolated(
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
     # Outside of the handler: its traceback holds the tensors of the failed step.
-    _release(run)
+    release(run)
     return _skipped(reason)
-
-
-def _release(run: Run) -> None:
-    for parameter in run.model.parameters():
-        parameter.grad = None
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def _skipped(reason: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from qlint.rulebook.wording import gigabytes, scientific
+from qlint.rulebook.wording import scientific, size
 
 Outcome: TypeAlias = Literal["confirmed", "refuted", "undecided"]
 
@@ -93,7 +93,7 @@ def _checkpointing(row: Row, values: Mapping[str, Any], measured: Measured) -> t
     off, on = _bytes(peaks.get("off")), _bytes(peaks.get("on"))
     if off is None or on is None:
         return "undecided", "the peak with and without checkpointing was not measured"
-    figures = f"peak {gigabytes(off)} without checkpointing, {gigabytes(on)} with"
+    figures = f"peak {size(off)} without checkpointing, {size(on)} with"
     if measured.card_bytes is None:
         return "undecided", f"{figures}; measured on the processor, so no card to compare with"
     share = off / measured.card_bytes
@@ -113,7 +113,7 @@ def _targets(row: Row, values: Mapping[str, Any], measured: Measured) -> tuple[O
         return "undecided", "the cost of each target module was not measured"
     beyond = [one for one in costs if one["module"].rpartition(".")[2] not in USUAL_TARGETS]
     share = sum(one["seconds"] for one in beyond) / step
-    noise = _noise(values)
+    noise = sum(one["noise"] for one in beyond) / step
     names = ", ".join(one["module"] for one in beyond) or "none"
     text = f"adapters beyond q, k, v and the FFN ({names}) take {share:.1%} of a step"
     text += f", with a noise of {noise:.1%}"
@@ -127,7 +127,7 @@ def _targets(row: Row, values: Mapping[str, Any], measured: Measured) -> tuple[O
 def _rank(row: Row, values: Mapping[str, Any], measured: Measured) -> tuple[Outcome, str]:
     """What is counted has no noise."""
     total = sum(values[name] for name in ("parameter_bytes", "gradient_bytes", "optimizer_bytes"))
-    text = f"adapters, gradients and optimizer state take {gigabytes(total)}"
+    text = f"adapters, gradients and optimizer state take {size(total)}"
     return _of_bytes(row, total), text
 
 
@@ -135,7 +135,7 @@ def _optimizer(row: Row, values: Mapping[str, Any], measured: Measured) -> tuple
     saved = values["eight_bit_saves_bytes"]
     if values.get("paged"):
         return "undecided", "the state is paged: it takes memory of the card only while it is used"
-    return _of_bytes(row, saved), f"8-bit state would save {gigabytes(saved)}"
+    return _of_bytes(row, saved), f"8-bit state would save {size(saved)}"
 
 
 def _of_bytes(row: Row, amount: int) -> Outcome:

@@ -59,7 +59,7 @@ def _script(path: str, arguments: tuple[str, ...]) -> Script:
     if suffix in CONFIGURATIONS:
         raise UsageError(
             f"{name} is a configuration, which its framework runs: name the Python script that "
-            "reads it, with the configuration after --, or add qlint.ProbeCallback() to the "
+            "reads it, with the configuration after --, or add qlint.probe_callback() to the "
             "trainer's callbacks."
         )
     if is_launcher(path):

@@ -7,11 +7,11 @@ from html import escape
 from typing import Any
 
 from qlint import __version__
-from qlint.reporters.layout import Line
 from qlint.reporters.probe_text import doubts, peak_of, probe
 from qlint.reporters.probe_value import Probed
+from qlint.reporters.sinks import render
 from qlint.reporters.svg import Part, Point, bars, curve, stacked_bar
-from qlint.rulebook.wording import gigabytes
+from qlint.rulebook.wording import gigabytes, size
 
 _ROWS = 20
 _STYLE = """
@@ -61,7 +61,7 @@ def _body(probed: Probed) -> Iterator[str]:
             continue
         yield from _quality(values)
         yield from show(values, probed)
-    text = "\n".join(_plain(line) for line in probe(probed))
+    text = render(probe(probed), color=False)
     yield f"<details><summary>As text</summary><pre>{escape(text)}</pre></details>"
     yield f'<p class="how">qlint {escape(__version__)}</p>'
 
@@ -109,27 +109,41 @@ def _dequantisation(values: Mapping[str, Any], probed: Probed) -> Iterator[str]:
     ]
     others = [
         Part(str(name), part)
-        for name, part in (values.get("decomposition") or {}).items()
-        if isinstance(part, int | float) and part > 0 and name != "dequantisation"
+        for name, part in (values.get("parts") or {}).items()
+        if part > 0 and name not in ("dequantisation", "other")
     ]
     rest = 1 - sum(part.share for part in (*phases, *others))
     if rest > 0.001:
         others.append(Part("everything else", rest))
     yield stacked_bar([*phases, *others])
     yield from _modules(values.get("by_module"), lambda amount: f"{amount:.1%}")
+    targets = values.get("targets") or ()
+    if targets:
+        yield "<p>What the adapters on each kind of module cost of a step:</p>"
+        step = values["step_seconds"]
+        yield bars(
+            [
+                (
+                    one["module"],
+                    one["seconds"],
+                    f"{one['seconds'] / step:.1%} ± {one['noise'] / step:.1%}",
+                )
+                for one in targets
+            ]
+        )
 
 
 def _activations(values: Mapping[str, Any], probed: Probed) -> Iterator[str]:
     at = f" at {values['at']}" if values.get("at") else ""
     predicted = probed.predicted_peak_bytes
-    beside = f"; qlint plan predicts {gigabytes(predicted)}" if predicted is not None else ""
-    yield f"<p>Peak {gigabytes(values['peak_bytes'])}{escape(at)}{beside}.</p>"
+    beside = f"; qlint plan predicts {size(predicted)}" if predicted is not None else ""
+    yield f"<p>Peak {size(values['peak_bytes'])}{escape(at)}{beside}.</p>"
     modes = values.get("checkpointing") or {}
     peaks = [(f"checkpointing {name}", peak_of(value)) for name, value in modes.items()]
-    rows = [(name, float(peak), gigabytes(peak)) for name, peak in peaks if peak]
+    rows = [(name, float(peak), size(peak)) for name, peak in peaks if peak]
     if rows:
         yield bars(rows)
-    yield from _modules(values.get("by_module"), gigabytes)
+    yield from _modules(values.get("by_module"), size)
 
 
 def _learning_rate(values: Mapping[str, Any], probed: Probed) -> Iterator[str]:
@@ -154,7 +168,7 @@ def _adapters(values: Mapping[str, Any], probed: Probed) -> Iterator[str]:
     names = ("parameter_bytes", "gradient_bytes", "optimizer_bytes")
     yield bars(
         [
-            (name.replace("_bytes", "").replace("_", " "), values[name], gigabytes(values[name]))
+            (name.replace("_bytes", "").replace("_", " "), values[name], size(values[name]))
             for name in names
         ]
     )
@@ -167,10 +181,6 @@ def _modules(by_module: Any, shown: Any) -> Iterator[str]:
     if numbers:
         yield "<p>By module:</p>"
         yield bars([(name, float(amount), shown(amount)) for name, amount in numbers])
-
-
-def _plain(line: Line) -> str:
-    return "".join(text for text, _ in line)
 
 
 _SECTIONS = (

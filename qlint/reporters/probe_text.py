@@ -7,9 +7,11 @@ from typing import Any
 
 from qlint.reporters.layout import Line, paragraph, plain
 from qlint.reporters.probe_value import Probed
-from qlint.rulebook.wording import gigabytes, scientific
+from qlint.rulebook.wording import gigabytes, scientific, size
 
 _BAR = 40
+BUSY = 0.9
+"""A GPU that is busy for less of a step waits for Python: the step is launch-bound."""
 _ROWS = 6
 """Modules shown; the JSON report has them all."""
 _MARKS: dict[str, Any] = {"confirmed": "error", "refuted": "info", "undecided": "dim"}
@@ -56,8 +58,6 @@ def doubts(environment: Mapping[str, Any]) -> Iterator[str]:
         yield f"{watched['foreign_processes']} other processes used the card"
     if watched.get("mig"):
         yield "the card is a MIG slice: shared bandwidth"
-    if watched.get("busy", 1.0) < 0.9:
-        yield f"launch-bound: the card was busy {watched['busy']:.0%} of the time"
 
 
 def bar(share: float, width: int = _BAR) -> str:
@@ -91,9 +91,17 @@ def _dequantisation(values: Mapping[str, Any], probed: Probed) -> Iterator[Line]
     for name in ("forward", "backward", "recompute"):
         if name in share:
             yield plain(f"  {name:<14} {share[name]:6.1%}  {bar(share[name])}")
-    for name, part in (values.get("decomposition") or {}).items():
-        if isinstance(part, int | float) and name != "dequantisation":
-            yield plain(f"  {name:<14.14} {part:6.1%}  {bar(part)}", "dim")
+    for name, part in (values.get("parts") or {}).items():
+        if name != "dequantisation":
+            yield plain(f"  {name:<14} {part:6.1%}  {bar(part)}", "dim")
+    if values.get("busy") is not None:
+        bound = ": launch-bound" if values["busy"] < BUSY else ""
+        yield plain(f"  the GPU was busy {values['busy']:.0%} of the step{bound}", "dim")
+    for cost in values.get("targets") or ():
+        share = cost["seconds"] / values["step_seconds"]
+        noise = cost["noise"] / values["step_seconds"]
+        name = f"adapters on {cost['module']}"
+        yield plain(f"  {name:<24} {share:6.1%} ± {noise:.1%}, {size(cost['state_bytes'])}", "dim")
     check = values.get("cross_check") or {}
     if check.get("share") is not None:
         yield plain(f"  checked: {check['share']:.1%} by {check['method']}", "dim")
@@ -102,15 +110,15 @@ def _dequantisation(values: Mapping[str, Any], probed: Probed) -> Iterator[Line]
 
 def _activations(values: Mapping[str, Any], probed: Probed) -> Iterator[Line]:
     at = f" at {values['at']}" if values.get("at") else ""
-    yield plain(f"  peak {gigabytes(values['peak_bytes'])}{at}")
+    yield plain(f"  peak {size(values['peak_bytes'])}{at}")
     if probed.predicted_peak_bytes is not None:
-        yield plain(f"  qlint plan predicts {gigabytes(probed.predicted_peak_bytes)}", "dim")
+        yield plain(f"  qlint plan predicts {size(probed.predicted_peak_bytes)}", "dim")
     peaks = {name: peak_of(value) for name, value in (values.get("checkpointing") or {}).items()}
     top = max((peak for peak in peaks.values() if peak), default=0)
     for name, peak in peaks.items():
         if peak:
-            yield plain(f"  checkpointing {name:<3} {gigabytes(peak):>9}  {bar(peak / top)}")
-    yield from _largest(values.get("by_module"), gigabytes)
+            yield plain(f"  checkpointing {name:<3} {size(peak):>9}  {bar(peak / top)}")
+    yield from _largest(values.get("by_module"), size)
 
 
 def _learning_rate(values: Mapping[str, Any], probed: Probed) -> Iterator[Line]:
@@ -129,8 +137,8 @@ def _learning_rate(values: Mapping[str, Any], probed: Probed) -> Iterator[Line]:
 def _adapters(values: Mapping[str, Any], probed: Probed) -> Iterator[Line]:
     yield plain(
         f"  {values['parameters'] / 1e6:.3g} million parameters: weights "
-        f"{gigabytes(values['parameter_bytes'])}, gradients {gigabytes(values['gradient_bytes'])}, "
-        f"{values['optimizer']} {gigabytes(values['optimizer_bytes'])}"
+        f"{size(values['parameter_bytes'])}, gradients {size(values['gradient_bytes'])}, "
+        f"{values['optimizer']} {size(values['optimizer_bytes'])}"
     )
 
 

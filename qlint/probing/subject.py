@@ -45,7 +45,8 @@ def subject_of(session: Session, paths: Sequence[str], model: str | None) -> Scr
             path, *arguments = shlex.split(named)
         except ValueError:
             raise UsageError(f"the setting probe-run is no command line: {named!r}.") from None
-        return _script(os.path.join(session.settings.folder, path), tuple(arguments))
+        path = os.path.relpath(os.path.join(session.settings.folder, path))
+        return _script(path, tuple(arguments))
     return Shape(model)
 
 

@@ -77,9 +77,7 @@ def test_anything_else_is_shown_and_changes_nothing(
     assert found["evidence"]["measured"] == f"{verdict}: {WHY}"
 
 
-def test_a_changed_recipe_makes_it_stale(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_changed_recipe_makes_it_stale(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(EVIDENCE_FILE, measured("refuted"))
     (project / "train.py").write_text(SCRIPT.replace("r=8", "r=256"))
     found = finding(capsys)

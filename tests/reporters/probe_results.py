@@ -84,7 +84,7 @@ PROBES: dict[str, dict[str, Any]] = {
         "noise": 0.0,
     },
 }
-NOTHING = dict.fromkeys(PROBES, {"skipped": "there was <nothing> to measure"})
+NOTHING = {key: {"skipped": "there was <nothing> to measure"} for key in PROBES}
 VERDICTS = [
     {"code": "QL101", "verdict": "undecided", "why": "2e-4 held in short trials"},
     {"code": "QL102", "verdict": "confirmed", "why": "peak 21.0 GB < all & more"},

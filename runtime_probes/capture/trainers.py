@@ -10,6 +10,7 @@ from qlint.errors import UsageError
 
 from ..replay.run import Run
 from ..replay.trainer_run import TrainerRun
+from ..replay.window import divided
 from .patches import Patches
 from .recorder import Recorder
 from .stop import Recorded, ScriptFailed, StopScript
@@ -71,14 +72,7 @@ def record(
             "max_steps is 0."
         )
     recorder.randomness.restore()
-    count = len(recorder.windows)
-    kept = min(held_out, count // 4)
-    return TrainerRun(
-        trainer,
-        recorder.model,
-        recorder.windows[: count - kept],
-        recorder.windows[count - kept :],
-    )
+    return TrainerRun(trainer, recorder.model, *divided(recorder.windows, held_out))
 
 
 def _from_the_start(

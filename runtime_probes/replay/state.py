@@ -38,6 +38,15 @@ class Randomness:
         if self.cuda:
             torch.cuda.set_rng_state_all(list(self.cuda))
 
+    def equals(self, other: Randomness) -> bool:
+        """Whether the generators would give the same numbers."""
+        return (
+            torch.equal(self.cpu, other.cpu)
+            and self.python == other.python
+            and all(_same(mine, its) for mine, its in zip(self.numpy, other.numpy, strict=True))
+            and all(map(torch.equal, self.cuda, other.cuda))
+        )
+
 
 class State:
     """Trainable parameters, buffers, optimizer, scheduler, scaler and randomness at one moment.
@@ -103,6 +112,10 @@ class State:
                     present.copy_(value)
                 else:
                     state[parameter][key] = copy.deepcopy(value)
+
+
+def _same(mine: Any, its: Any) -> bool:
+    return bool((mine == its).all()) if hasattr(mine, "all") else bool(mine == its)
 
 
 def _trainable(model: torch.nn.Module) -> Iterable[torch.Tensor]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from .modes import evaluating
 from .run import Stepped
 from .state import State
 from .window import Window, cloned
@@ -81,16 +82,11 @@ class TrainerRun:
     def evaluate(self, window: Window) -> float:
         """The mean loss of a window as training computes it, without dropout and gradients."""
         trainer = self.trainer
-        was_training = self.model.training
-        self.model.eval()
         total = 0.0
-        try:
-            with torch.no_grad(), trainer.compute_loss_context_manager():
-                for inputs in window.inputs:
-                    prepared = trainer._prepare_inputs(cloned(inputs))
-                    total += float(trainer.compute_loss(self.model, prepared))
-        finally:
-            self.model.train(was_training)
+        with evaluating(self.model), trainer.compute_loss_context_manager():
+            for inputs in window.inputs:
+                prepared = trainer._prepare_inputs(cloned(inputs))
+                total += float(trainer.compute_loss(self.model, prepared))
         return total / len(window.inputs)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -20,6 +20,18 @@ class Window:
 
     inputs: tuple[Any, ...]
     items: Any = None
+
+
+AnyWindow = TypeVar("AnyWindow", bound=Window)
+
+
+def divided(
+    windows: Sequence[AnyWindow], held_out: int
+) -> tuple[Sequence[AnyWindow], Sequence[AnyWindow]]:
+    """The windows to train on and the last ones, at most a quarter, to judge by."""
+    count = len(windows)
+    kept = min(held_out, count // 4)
+    return windows[: count - kept], windows[count - kept :]
 
 
 def cloned(value: Any) -> Any:

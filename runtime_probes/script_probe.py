@@ -7,10 +7,8 @@ import tempfile
 from collections.abc import Sequence
 from types import FrameType
 
-from qlint.errors import UsageError
-
-from .capture import trainers, uncaptured
-from .capture.guards import guard, guard_saves
+from .capture import loops, trainers, uncaptured
+from .capture.guards import guard
 from .capture.patches import Patches
 from .capture.script import run_script
 from .measurement import Measurement
@@ -33,22 +31,18 @@ def measure_script(
     """
     result = Measurement()
     with tempfile.TemporaryDirectory(prefix="qlint-probe-") as folder, Patches() as patches:
-        call_off = uncaptured.refuse(patches)
 
         def measure(run: Run) -> None:
             call_off()
             result.line = _line_of(path, sys._getframe())
-            guard_saves(patches)
             measure_all(run, wanted, result, progress)
 
         guard(patches, folder)
         trainers.install(patches, wanted.steps, HELD_OUT, measure)
-        stopped = run_script(path, arguments, patches)
-    if not stopped:
-        raise UsageError(
-            f"{path} came to its end without training through transformers' Trainer: nothing could "
-            "be measured."
-        )
+        loop = loops.install(patches, wanted.steps, HELD_OUT, measure)
+        call_off = uncaptured.refuse(patches)
+        if not run_script(path, arguments, patches):
+            loop.finish()
     return result
 
 

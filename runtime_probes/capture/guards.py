@@ -39,6 +39,7 @@ _HUB_WRITES = ("upload_folder", "upload_file", "upload_large_folder", "create_co
 
 def guard(patches: Patches, folder: str) -> None:
     """Put all guards in place; ``folder`` is the temporary one that outputs go to."""
+    import peft
     import transformers
     from transformers.utils import hub
 
@@ -56,27 +57,21 @@ def guard(patches: Patches, folder: str) -> None:
         patches.set(owner, "save_pretrained", _nothing)
     patches.set(hub.PushToHubMixin, "push_to_hub", _nothing)
     _guard_hub(patches)
-    try:
-        from peft import PeftModel
-    except ImportError:
-        return
-    patches.set(PeftModel, "save_pretrained", _nothing)
+    _guard_saves(patches)
+    patches.set(peft.PeftModel, "save_pretrained", _nothing)
 
 
-def guard_saves(patches: Patches) -> None:
-    """No weights are written from here on, not by the script's ``finally`` blocks either.
-
-    Before it trains, a script may write and read files of its own as it likes.
-    """
+def _guard_saves(patches: Patches) -> None:
+    """No weights are written, by hand-written loops and ``finally`` blocks either."""
     import torch
+    from accelerate import Accelerator
+    from safetensors import torch as safetensors
 
     patches.set(torch, "save", _nothing)
-    try:
-        from safetensors import torch as safetensors
-    except ImportError:
-        return
     patches.set(safetensors, "save_file", _nothing)
     patches.set(safetensors, "save_model", _nothing)
+    for name in ("save", "save_state", "save_model", "init_trackers"):
+        patches.set(Accelerator, name, _nothing)
 
 
 def _guard_hub(patches: Patches) -> None:

@@ -126,8 +126,17 @@ def test_isolated_looks_for_none(project: Path, capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "null", '{"format": 2, "measurements": []}', '{"format": 1}', "[" * 200_000]
-    + ['{"format": 1, "measurements": [{"source": "train.py"}]}', "\udcff"],
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"format": 2, "measurements": []}',
+        '{"format": 1}',
+        '{"format": 1, "measurements": [{"source": "train.py"}]}',
+        "[" * 200_000,
+        "\udcff",
+    ],
 )
 def test_what_is_no_evidence_file_is_one_sentence(
     project: Path, capsys: pytest.CaptureFixture[str], content: str

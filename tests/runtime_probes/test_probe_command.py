@@ -66,6 +66,29 @@ finally:
 print("went on after training")
 """
 
+PLAIN_TORCH = """
+import torch
+layer = torch.nn.Linear(4, 1)
+optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+while True:
+    layer(torch.ones(2, 4)).sum().backward()
+    optimizer.step()
+"""
+LOOP = """
+from peft import get_peft_model
+from transformers import AutoTokenizer
+model = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj"], task_type="CAUSAL_LM"))
+tokenizer = AutoTokenizer.from_pretrained("model")
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+model.train()
+for step in range(100):
+    batch = tokenizer([f"w{step} w2 w3 w4"], return_tensors="pt")
+    model(**batch, labels=batch["input_ids"]).loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    torch.save(model.state_dict(), "checkpoint.pt")
+"""
+
 
 @pytest.fixture
 def project(
@@ -145,7 +168,7 @@ def test_a_run_is_measured_and_nothing_is_left_behind(
     report = json.loads(captured.out)
     jsonschema.Draft202012Validator(json.loads(schema_text())).validate(report)
     assert report["measured"]["name"] == "SFTTrainer"
-    assert report["measured"]["steps"] == 5
+    assert report["measured"]["steps"] == 6
     assert report["probes"]["dequant"]["step_seconds"] > 0
     assert report["probes"]["activations"] == {"skipped": "not asked for"}
     assert report["recipes"][0]["fields"]["learning_rate"]["value"] == 1e-3
@@ -196,8 +219,9 @@ def test_an_exception_while_training_begins_is_the_scripts_as_well(
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
-        ("print('hello')\n", "came to its end without training"),
+        ("print('hello')\n", "ended without a training step"),
         ("raise SystemExit(3)\n", "ended with status 3"),
+        (PLAIN_TORCH, "qlint.probe(model, batches"),
     ],
 )
 def test_a_script_that_never_trains_is_one_sentence(
@@ -208,6 +232,17 @@ def test_a_script_that_never_trains_is_one_sentence(
     captured = capsys.readouterr()
     assert expected in captured.err
     assert captured.out == ""
+
+
+def test_a_loop_written_by_hand_is_measured_and_saves_nothing(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "train.py").write_text(HEAD.partition("trainer = ")[0] + LOOP)
+    files = tree(project)
+    assert probe("--only", "dequant") in (0, 1)
+    report = json.loads(capsys.readouterr().out)
+    assert report["probes"]["dequant"]["step_seconds"] > 0
+    assert tree(project) == files
 
 
 def test_the_last_checkpoint_is_not_looked_for(

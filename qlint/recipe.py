@@ -179,6 +179,10 @@ class Recipe:
     and the configuration that a launcher starts, and configurations that those name."""
     trains_at: Source | None = None
     """Where the script or the configuration itself trains, where ``source`` is a launcher's."""
+    facts: Mapping[str, Field] = field(default_factory=dict)
+    """What else was read of the run, beside the published fields: ``load_dtype``,
+    ``eval_strategy``, ``per_device_eval_batch_size``, ``use_liger_kernel`` and the like, by the
+    names of the libraries. One that is missing here was not read, whatever the run does."""
     names: Mapping[str, Field] = field(default_factory=dict)
     """Configurations that the run names, by format: "deepspeed", "accelerate", "fsdp". The value
     is the path as written, or the table itself where it is written in place."""
@@ -189,6 +193,11 @@ class Recipe:
     def value(self, name: str) -> Json:
         """The value in force of field ``name``, or None where it is not known."""
         found = self[name]
+        return found.value if found.known else None
+
+    def fact(self, name: str) -> Json:
+        """The value of fact ``name``, or None where it is not known."""
+        found = self.facts.get(name, ABSENT)
         return found.value if found.known else None
 
 

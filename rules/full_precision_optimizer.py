@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from qlint.findings import Finding, Severity
 from qlint.memory.optimizer import OptimizerKind
 from qlint.recipe import Recipe, State
+from qlint.rulebook.predicted import Forecast, forecast_of
 from qlint.rulebook.recipe_facts import adapter_memory_of, has_four_bit_base, optimizer_of, rank_of
 from qlint.rulebook.rule import Context
 from qlint.rulebook.rule_finding import build_finding
@@ -28,14 +29,16 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
     optim = recipe["optim"]
     name = "Default optimizer" if optim.state is State.DEFAULT else "Optimizer"
     paged = ", paged out of the card when it is full" if kind.paged else ""
+    forecast = forecast_of(recipe, context)
+    roomy = forecast is not None and forecast.fits_with_spare()
     return build_finding(
         context,
         recipe,
         ("optim", "load_in_4bit"),
         f"{name} {described(optim, str(optim.value))} keeps its state in 32 bits "
         f"beside a 4-bit base{paged}.",
-        severity=Severity.INFO if kind.paged else None,
-        impact=_impact(recipe, context, kind),
+        severity=Severity.INFO if kind.paged or roomy else None,
+        impact=_impact(recipe, context, kind, forecast),
         supporting=(
             "8-bit block-wise state trains like 32-bit state (Dettmers et al., arXiv 2110.02861)",
             "a 7B model saves 0.04 GB (r 8, q/k/v), 0.24 (r 16, all), 0.96 (r 64, all)",
@@ -49,16 +52,21 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
     )
 
 
-def _impact(recipe: Recipe, context: Context, kind: OptimizerKind) -> str:
+def _impact(
+    recipe: Recipe, context: Context, kind: OptimizerKind, forecast: Forecast | None
+) -> str:
     eight_bit = OptimizerKind(8, kind.paged, kind.family, kind.extra_moments)
     rank = rank_of(recipe)
     now = rank and adapter_memory_of(recipe, context, rank=rank, optimizer=kind)
     then = rank and adapter_memory_of(recipe, context, rank=rank, optimizer=eight_bit)
     if not now or not then:
-        saved = kind.bytes_per_parameter - eight_bit.bytes_per_parameter
-        return f"8-bit state would save {saved:.1f} bytes for each adapter parameter."
+        fewer = kind.bytes_per_parameter - eight_bit.bytes_per_parameter
+        return f"8-bit state would save {fewer:.1f} bytes for each adapter parameter."
+    saved = now.state_bytes - then.state_bytes
+    share = forecast.share_of(saved) if forecast is not None else ""
+    outlook = f" {forecast.outlook}" if forecast is not None else ""
     return (
         f"State {gigabytes(now.state_bytes)} for {now.parameters / 1e6:.1f} million adapter "
         f"parameters; 8 bits would take {gigabytes(then.state_bytes)} and save "
-        f"{gigabytes(now.state_bytes - then.state_bytes)}."
+        f"{gigabytes(saved)}{share}.{outlook}"
     )

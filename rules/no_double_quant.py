@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from qlint.findings import Finding
 from qlint.memory.quantisation import bits_per_parameter, double_quant_saving
 from qlint.recipe import Recipe, State
+from qlint.rulebook.predicted import forecast_of
 from qlint.rulebook.recipe_facts import model_of, uses_bitsandbytes_four_bit
 from qlint.rulebook.rule import Context
 from qlint.rulebook.rule_finding import build_finding
@@ -50,5 +51,11 @@ def _impact(recipe: Recipe, context: Context) -> str:
     model = model_of(recipe, context)
     if model is None:
         return "0.047 GB for each billion of quantised weights."
-    saving = gigabytes(double_quant_saving(model.quantised_parameters))
-    return f"{saving} on this model's {model.quantised_parameters / 1e9:.2f} billion such weights."
+    saved = double_quant_saving(model.quantised_parameters)
+    forecast = forecast_of(recipe, context)
+    share = forecast.share_of(saved) if forecast is not None else ""
+    outlook = f" {forecast.outlook}" if forecast is not None else ""
+    return (
+        f"{gigabytes(saved)}{share}, on this model's "
+        f"{model.quantised_parameters / 1e9:.2f} billion such weights.{outlook}"
+    )

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qlint.findings import Finding, Severity
-from qlint.knowledge.gpus import find_card
 from qlint.recipe import Recipe
 from qlint.rulebook.options import Option
-from qlint.rulebook.recipe_facts import (
-    has_four_bit_base,
-    prediction_of,
-    trains_adapters,
-)
+from qlint.rulebook.predicted import SPARE, Forecast, forecast_of
+from qlint.rulebook.recipe_facts import has_four_bit_base, trains_adapters
 from qlint.rulebook.rule import Context
 from qlint.rulebook.rule_finding import build_finding
 from qlint.rulebook.uncertainty import judge
 from qlint.rulebook.wording import described, gigabytes
 
 OPTIONS = {
-    "spare": Option(0.2, "share of the card that has to stay free for the finding to be info"),
+    "spare": Option(SPARE, "share of the card that has to stay free for the finding to be info"),
 }
 
 _FIELDS = ("gradient_checkpointing", "load_in_4bit", "quant_method")
@@ -34,12 +30,11 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
     if recipe.value("gradient_checkpointing") is not False:
         return None
     four_bit = has_four_bit_base(recipe)
-    prediction, card = prediction_of(recipe, context), find_card(context.gpu or "")
-    peak = None if prediction is None else prediction.needed_bytes
-    usable = None if card is None else card.usable_bytes
-    spare = 1 - context.options["spare"]
-    fits = None if peak is None or usable is None else peak <= usable * spare
-    if not four_bit and not (_is_plain_lora(recipe) and fits is False):
+    if not four_bit and not _is_plain_lora(recipe):
+        return None
+    forecast = forecast_of(recipe, context)
+    roomy = forecast is not None and forecast.fits_with_spare(context.options["spare"])
+    if not four_bit and (roomy or forecast is None or not forecast.decided or not forecast.card):
         return None
     base = "a 4-bit base" if four_bit else "a 16-bit base that leaves too little room"
     field = recipe["gradient_checkpointing"]
@@ -49,8 +44,8 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
         ("gradient_checkpointing", "load_in_4bit"),
         f"Gradient checkpointing is {described(field, 'off')} beside {base}: weights shrink, "
         "activations do not.",
-        severity=Severity.INFO if fits else None,
-        impact=_impact(peak, usable, recipe, context),
+        severity=Severity.INFO if roomy else None,
+        impact=_impact(forecast),
         supporting=(
             "torchtune: -42 % memory; PEFT PR#3157: 18.4 to 11.3 GB",
             "QLoRA paper, section 2: LoRA input gradients 567 to 18 MB a sequence",
@@ -67,11 +62,8 @@ def _is_plain_lora(recipe: Recipe) -> bool:
     return trains_adapters(recipe) and recipe.value("quant_method") == "none"
 
 
-def _impact(peak: int | None, usable: int | None, recipe: Recipe, context: Context) -> str:
-    if peak is None:
+def _impact(forecast: Forecast | None) -> str:
+    if forecast is None:
         return "Activations grow with batch, sequence and depth, and are kept for the backward."
-    batch, length = recipe.value("per_device_train_batch_size"), recipe.value("max_seq_length")
-    predicted = f"Predicted peak at {batch} x {length} tokens: about {gigabytes(peak)}"
-    if usable is None:
-        return f"{predicted}."
-    return f"{predicted}; {context.gpu} offers {gigabytes(usable)}."
+    on = forecast.changed(gradient_checkpointing=True)
+    return f"{forecast.outlook} With checkpointing about {gigabytes(on.needed)}{on.share}."

@@ -8,6 +8,7 @@ from qlint.findings import Finding, Severity
 from qlint.memory.adapters import AdapterMemory
 from qlint.recipe import Recipe
 from qlint.rulebook.options import Option
+from qlint.rulebook.predicted import Forecast, forecast_of
 from qlint.rulebook.recipe_facts import adapter_memory_of, has_four_bit_base, optimizer_of, rank_of
 from qlint.rulebook.rule import Context
 from qlint.rulebook.rule_finding import build_finding
@@ -48,13 +49,15 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
     crossed = share > 1 if memory is not None else share >= 1
     if not crossed and share <= context.options["info_share"]:
         return None
+    forecast = forecast_of(recipe, context)
+    roomy = forecast is not None and forecast.fits_with_spare()
     return build_finding(
         context,
         recipe,
         ("lora_r", "target_modules", "optim"),
         _message(recipe, context, memory),
-        severity=None if crossed else Severity.INFO,
-        impact=_impact(recipe, context, memory),
+        severity=None if crossed and not roomy else Severity.INFO,
+        impact=_impact(recipe, context, memory, forecast),
         supporting=(
             "qlint's budget for a 7B model: LoRA and optimizer state under 1 GB, r 8, alpha 16",
             "adapters stay in float32 over a quantised base (PEFT), and so do their gradients",
@@ -86,14 +89,23 @@ def _message(recipe: Recipe, context: Context, memory: AdapterMemory | None) -> 
     )
 
 
-def _impact(recipe: Recipe, context: Context, memory: AdapterMemory | None) -> str:
+def _impact(
+    recipe: Recipe, context: Context, memory: AdapterMemory | None, forecast: Forecast | None
+) -> str:
     if memory is None:
         return "Adapter memory and optimizer state grow in proportion to the rank."
     small = adapter_memory_of(recipe, context, rank=8, optimizer=optimizer_of(recipe))
     paged = " (paged: it can leave the card)" if memory.paged else ""
     compared = f" r = 8 would take {gigabytes(small.total_bytes)}." if small else ""
+    outlook = f" {forecast.outlook}{_at_rank_8(forecast)}" if forecast is not None else ""
     return (
         f"{memory.parameters / 1e6:.0f} million parameters: {gigabytes(memory.weight_bytes)} "
         f"adapters, {gigabytes(memory.gradient_bytes)} gradients, "
-        f"{gigabytes(memory.state_bytes)} optimizer state{paged}.{compared}"
+        f"{gigabytes(memory.state_bytes)} optimizer state{paged}.{compared}{outlook}"
     )
+
+
+def _at_rank_8(forecast: Forecast) -> str:
+    small = forecast.changed(lora_r=8)
+    saved = forecast.needed - small.needed
+    return f" At r = 8 {gigabytes(saved)} less{small.share_of(saved)}." if saved > 0 else ""

@@ -10,6 +10,7 @@ from qlint.memory.linear_roles import USUAL_PATHS, Role, role_of
 from qlint.memory.targets import ALL_LINEAR, path_matcher
 from qlint.recipe import Recipe
 from qlint.rulebook.options import Option
+from qlint.rulebook.predicted import forecast_of
 from qlint.rulebook.recipe_facts import (
     adapter_memory_of,
     has_four_bit_base,
@@ -107,5 +108,24 @@ def _impact(recipe: Recipe, context: Context) -> str:
                 f"{memory.parameters / 1e6:.1f} million adapter parameters, "
                 f"{gigabytes(memory.total_bytes)} with gradients and optimizer state; each also "
                 "adds two matrix products to every pass and keeps its input for the backward."
+                f"{_compared(recipe, context)}"
             )
     return "Each adapter adds two matrix products to every pass, its saved input and its state."
+
+
+def _compared(recipe: Recipe, context: Context) -> str:
+    """What the peak would be with adapters on q, k and v alone."""
+    forecast = forecast_of(recipe, context)
+    names = (
+        [linear.name.rsplit(".", 1)[-1] for linear, _ in forecast.job.model.linears]
+        if forecast
+        else []
+    )
+    leaner = tuple(dict.fromkeys(name for name in names if role_of(name)[0] is Role.QKV))
+    if forecast is None or not leaner:
+        return ""
+    saved = forecast.saved_by(target_modules=leaner)
+    return (
+        f" {forecast.outlook} On {', '.join(leaner)} alone {gigabytes(saved)} less"
+        f"{forecast.share_of(saved)}."
+    )

@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--gpus", metavar="NxGPU", help="several cards, such as 2x24GB or 4xa100-80gb")
     add("--set", action="append", default=[], metavar="FIELD=VALUE", help="plan with this instead")
     add("--run", metavar="ID", help="the run to plan, as inspect names it, where there are several")
+    add("--simulate", action="store_true", help="run the step on shapes (needs the probe extra)")
     add("--write", metavar="FILE", help="write the recommended run: train.py, notebook, ...")
     add_output_arguments(parser, FORMATS)
 
@@ -59,7 +60,7 @@ def _plan_of_model(arguments: argparse.Namespace, values: dict[str, Json]) -> Pl
     card = cards or _NO_CARD
     model = model_named(arguments.model)
     subject = of_model(model, card.usable_bytes, predict, values, bfloat16=card.bfloat16)
-    return _plan(subject, cards)
+    return _plan(subject, cards, simulate=arguments.simulate)
 
 
 def _plan_of_paths(
@@ -75,12 +76,23 @@ def _plan_of_paths(
     named = session.settings.model
     subject = of_run(recipe, model_named(named) if named else None, values)
     cards = _cards(arguments.gpus or session.settings.gpu)
-    return _plan(subject, cards), [one.id for one in report.recipes]
+    plan = _plan(subject, cards, simulate=arguments.simulate)
+    return plan, [one.id for one in report.recipes]
 
 
-def _plan(subject: Subject, cards: Cards | None) -> Plan:
+def _plan(subject: Subject, cards: Cards | None, *, simulate: bool) -> Plan:
+    simulated = None
+    if simulate:
+        from qlint.planning import simulated as simulation
+
+        simulated = simulation.simulate(subject.job, predict(subject.job))
     return make_plan(
-        subject.job, cards, predict, recipe=subject.recipe, assumptions=subject.assumptions
+        subject.job,
+        cards,
+        predict,
+        recipe=subject.recipe,
+        assumptions=subject.assumptions,
+        simulated=simulated,
     )
 
 

@@ -208,7 +208,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         feed_forward_bias=True,
     ),
     "opt": Architecture(
-        Make(norm="layer", gated=False, rotated_share=0.0),
+        Make(norm="layer", gated=False, rotated_share=0.0, residual_dropout=0.1),
         attention=(*(f"self_attn.{name}_proj" for name in "qkv"), "self_attn.out_proj"),
         feed_forward=("fc1", "fc2"),
         layer_path=_OPT_LAYERS,

@@ -17,6 +17,8 @@ from qlint.knowledge.shapes import Make, Model
 from qlint.knowledge.sizes import Sizes, read_sizes
 from qlint.near_names import did_you_mean
 
+_RESIDUAL_DROPOUT = ("resid_pdrop", "residual_dropout", "hidden_dropout", "dropout")
+
 
 def from_config(
     config: Mapping[str, Any], identity: str = "config.json", names: tuple[str, ...] = ()
@@ -84,6 +86,11 @@ def _make(architecture: Architecture, sizes: Sizes, config: Mapping[str, Any]) -
         make = replace(make, rotated_share=float(share))
     if 0 < make.rotated_share < 1:
         make = replace(make, joined_rotation=True)
+    dropped = next(
+        (config[key] for key in _RESIDUAL_DROPOUT if key in config), make.residual_dropout
+    )
+    if isinstance(dropped, (int, float)) and 0 <= dropped < 1:
+        make = replace(make, residual_dropout=float(dropped))
     # One norm for both halves, or one for each: GPT-NeoX lets the configuration choose.
     if make.placement == "parallel" and config.get("use_parallel_residual") is False:
         make = replace(make, placement="before")

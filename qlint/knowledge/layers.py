@@ -29,11 +29,11 @@ def decoder_blocks(
         sliding_window=_window(config),
     )
     if not architecture.experts:
-        return (dense,)
+        return _by_reach(dense, config)
     sparse = _sparse(architecture, sizes, config, attention, small)
     dense_layers = _dense_layers(config, sizes)
     if dense_layers == 0:
-        return (replace(sparse, layers=sizes.layers),)
+        return _by_reach(replace(sparse, layers=sizes.layers), config)
     wide = _whole(config, "intermediate_size_mlp")
     if wide:
         linears = (*attention, *_feed_forward(architecture, sizes, config, wide))
@@ -42,6 +42,27 @@ def decoder_blocks(
         replace(dense, layers=dense_layers),
         replace(sparse, layers=sizes.layers - dense_layers),
     )
+
+
+_FULL_EVERY = {"gemma2": 2, "gemma3_text": 6, "gpt_oss": 2}
+"""Of so many layers the last one looks at the whole sequence, the others through a window."""
+
+
+def _by_reach(block: Block, config: Mapping[str, Any]) -> tuple[Block, ...]:
+    """The layers that look through the window, and those that see everything."""
+    kinds = config.get("layer_types")
+    every = _FULL_EVERY.get(str(config.get("model_type")))
+    if isinstance(kinds, list) and len(kinds) == block.layers:
+        full = kinds.count("full_attention")
+    elif every is not None:
+        full = block.layers // (_whole(config, "sliding_window_pattern") or every)
+    else:
+        return (block,)
+    parts = (
+        replace(block, layers=block.layers - full),
+        replace(block, layers=full, sliding_window=None),
+    )
+    return tuple(part for part in parts if part.layers)
 
 
 def _attention(

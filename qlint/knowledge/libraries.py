@@ -207,6 +207,23 @@ def removed(library: str, name: str, parameter: str) -> tuple[str, str] | None:
     return None
 
 
+def former_types(library: str, name: str, versions: Mapping[str, str]) -> dict[str, str | None]:
+    """Parameters that earlier releases took and this one does not, with their last type."""
+    if not find_callable(library, name):
+        return {}
+    callable_ = _table(library)["callables"][name]
+    version = _chosen(library, versions)
+    found: dict[str, str | None] = {}
+    for base in _last_bases(callable_["definition"]):
+        found.update(former_types(*base, versions))
+    for parameter, timeline in callable_["parameters"].items():
+        since = _version_key(timeline[0]["since"])
+        if since <= _version_key(version) and _entry_at(timeline, version) is None:
+            taken = [entry for entry in timeline if not entry.get("removed")]
+            found[parameter] = taken[-1].get("type") if taken else None
+    return found
+
+
 def lora_target_modules(model_type: str, versions: Mapping[str, str]) -> tuple[str, ...] | None:
     """The modules that PEFT adapts by default in a model of this type; None if it has no default.
 

@@ -12,6 +12,8 @@ A row has these parts:
 - `label`, `classes`, `signature`: for a script, what to call it, the library classes whose
   arguments it also takes, and options that hardly any other script has;
 - `needs_signature`: true where the script's name says nothing ("train");
+- `entries`: functions of a package that train with argv as it is, by package and name: a script
+  that imports one is this program;
 - `open`: true where its own options are not all listed.
 """
 
@@ -38,6 +40,7 @@ class Program:
     signature: frozenset[str] = frozenset()
     needs_signature: bool = False
     open: bool = False
+    entries: tuple[str, ...] = ()
 
 
 @cache
@@ -59,6 +62,12 @@ def programs() -> tuple[Program, ...]:
             frozenset(row.get("signature", ())),
             row.get("needs_signature", False),
             row.get("open", False),
+            tuple(row.get("entries", ())),
         )
         for row in json.loads(data)
     )
+
+
+def is_installed_module(name: str) -> bool:
+    """Whether ``python -m name`` starts a package's program."""
+    return any(row.installed and name in row.names for row in programs())

@@ -89,6 +89,8 @@ class Make:
     """Rotated and plain parts are put together with ``cat``, which lays queries out by heads."""
     attention_softcap: bool = False
     logit_softcap: bool = False
+    residual_dropout: float = 0.0
+    """Chance that an element of what a half adds to the residual stream is dropped."""
     scaled_embedding: bool = False
     latent: tuple[int, int, int, int, int] | None = None
     """Latent attention (DeepSeek): query rank (0: none), key-value rank, and widths of a head's

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from qlint.knowledge.models import Model, find_model
+from qlint.memory.answers import Answers, Assumption
 from qlint.memory.job import Attention, Distribution, Job, Loss, Precision
 from qlint.memory.targets import adapted_linears
-from qlint.recipe import Json, Recipe
+from qlint.recipe import Json, Recipe, State
 
 _LENGTH = 1024
 _DTYPES: tuple[Precision, ...] = ("bfloat16", "float16", "float32")
@@ -31,15 +32,6 @@ _FOUR_BIT_METHODS = frozenset({"gptq", "awq", "hqq", "torchao", "aqlm", "eetq"})
 
 
 @dataclass(frozen=True, slots=True)
-class Assumption:
-    """A value that the recipe does not decide: which was taken, and why that one."""
-
-    field: str
-    value: Json
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class JobReading:
     """A job, or the obstacles why there is none; and what was assumed on the way."""
 
@@ -48,53 +40,13 @@ class JobReading:
     obstacles: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Answers:
-    """Values of a recipe's fields, with a note of every one that had to be made up."""
-
-    recipe: Recipe
-    assumptions: list[Assumption] = field(default_factory=list)
-    obstacles: list[str] = field(default_factory=list)
-
-    def assume(self, name: str, value: Any, why: str) -> Any:
-        self.assumptions.append(Assumption(name, value, why))
-        return value
-
-    def flag(self, name: str, otherwise: bool = False) -> bool:
-        value = self.recipe.value(name)
-        if isinstance(value, bool):
-            return value
-        if self.recipe[name].possible or self.recipe[name].state.value == "unknown":
-            return bool(self.assume(name, otherwise, self._reason(name)))
-        return otherwise
-
-    def whole(self, name: str, otherwise: int) -> int:
-        value = self.recipe.value(name)
-        if type(value) is int and value > 0:
-            return value
-        return int(self.assume(name, otherwise, self._reason(name)))
-
-    def number(self, name: str, otherwise: float) -> float:
-        value = self.recipe.value(name)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
-            return float(value)
-        return otherwise
-
-    def text(self, name: str) -> str | None:
-        value = self.recipe.value(name)
-        return value if isinstance(value, str) else None
-
-    def _reason(self, name: str) -> str:
-        return self.recipe[name].reason or "the recipe does not say"
-
-
 def from_recipe(recipe: Recipe, model: Model | None = None) -> JobReading:
     """The job that ``recipe`` describes; ``model`` stands in where its name is not known.
 
     Obstacles are sentences: a model whose shape is not known, a run without adapters, targets that
     match nothing.
     """
-    answers = _Answers(recipe)
+    answers = Answers(recipe)
     shape = find_model(answers.text("model_name") or "") or model
     if shape is None:
         name = answers.text("model_name")
@@ -124,13 +76,14 @@ def from_recipe(recipe: Recipe, model: Model | None = None) -> JobReading:
         max_seq_length=_length(answers, shape),
         optim=_optimizer(answers),
         max_grad_norm=answers.number("max_grad_norm", 1.0),
-        **_base(answers),
+        **_base(answers, shape),
         **_run(answers),
+        **_evaluation(recipe),
     )
     return JobReading(job, tuple(answers.assumptions))
 
 
-def _base(answers: _Answers) -> dict[str, Any]:
+def _base(answers: Answers, model: Model) -> dict[str, Any]:
     """How the frozen base is stored and prepared."""
     method = answers.text("quant_method")
     four, eight = answers.flag("load_in_4bit"), answers.flag("load_in_8bit")
@@ -147,14 +100,46 @@ def _base(answers: _Answers) -> dict[str, Any]:
         "quant_type": "fp4" if answers.text("quant_type") == "fp4" else "nf4",
         "double_quant": four and answers.flag("double_quant"),
         "compute_dtype": compute if compute in _DTYPES else base,
-        "base_dtype": answers.assume("base_dtype", base, "recipes do not hold the load's dtype"),
+        "base_dtype": _base_dtype(answers, base),
         "autocast": mixed,
         "kbit_prepare": quantised and _prepared(answers),
-        "quantised_experts": quantised and _before(answers.recipe, "transformers", 5, 0),
+        "quantised_experts": quantised and _experts(answers, model),
     }
 
 
-def _run(answers: _Answers) -> dict[str, Any]:
+def _experts(answers: Answers, model: Model) -> bool:
+    older = _before(answers.recipe, "transformers", 5, 0)
+    mixture = any(block.mixture is not None for block in model.blocks)
+    if mixture and answers.recipe.framework not in ("transformers", "trl"):
+        why = "the framework may load experts in its own way"
+        return bool(answers.assume("quantised_experts", older, why))
+    source = answers.recipe.versions.get("transformers", {}).get("source", "")
+    if mixture and "newest known" in source:
+        why = "transformers before 5 quantises experts, and its version is not pinned"
+        return bool(answers.assume("quantised_experts", older, why))
+    return older
+
+
+def _base_dtype(answers: Answers, otherwise: Precision) -> Precision:
+    loaded = answers.recipe.fact("load_dtype")
+    if loaded in _DTYPES:
+        return loaded  # type: ignore[no-any-return]
+    why = "the dtype that the checkpoint is loaded in was not read"
+    return answers.assume("base_dtype", otherwise, why)  # type: ignore[no-any-return]
+
+
+def _evaluation(recipe: Recipe) -> dict[str, Any]:
+    """Whether the run evaluates, in which batches, and whether logits are kept for metrics."""
+    batch = recipe.fact("per_device_eval_batch_size")
+    keeps = recipe.fact("compute_metrics") is True and recipe.fact("prediction_loss_only") is False
+    return {
+        "evaluates": recipe.fact("eval_strategy") in ("steps", "epoch"),
+        "per_device_eval_batch_size": batch if type(batch) is int and batch > 0 else 8,
+        "prediction_loss_only": not keeps,
+    }
+
+
+def _run(answers: Answers) -> dict[str, Any]:
     """How the step is run, and by how many processes."""
     checkpointing = answers.flag("gradient_checkpointing")
     name = answers.text("attn_implementation")
@@ -176,33 +161,40 @@ def _run(answers: _Answers) -> dict[str, Any]:
     }
 
 
-def _distribution(answers: _Answers) -> Distribution:
+def _distribution(answers: Answers) -> Distribution:
     name = answers.text("distributed")
     if name == "deepspeed":
         answers.assume("distributed", "zero2", "the stage stands in DeepSpeed's configuration")
-    return _DISTRIBUTION.get(name or "none", Distribution.SINGLE)
+    if name in _DISTRIBUTION:
+        return _DISTRIBUTION[name]
+    unknown = answers.recipe["distributed"].state is State.UNKNOWN
+    if unknown or name not in (None, "none"):
+        why = f"{name!r} is not modelled" if name else answers.reason("distributed")
+        answers.assume("distributed", "none", why)
+    return Distribution.SINGLE
 
 
-def _mixed_precision(answers: _Answers) -> str | None:
+def _mixed_precision(answers: Answers) -> str | None:
     for name, dtype in (("bf16", "bfloat16"), ("fp16", "float16")):
         if answers.recipe.value(name) is True:
             return dtype
-    if answers.recipe["bf16"].state.value == "unknown":
+    if answers.recipe["bf16"].state is State.UNKNOWN:
         answers.assume("bf16", True, answers.recipe["bf16"].reason or "decided at run time")
         return "bfloat16"
     return None
 
 
-def _prepared(answers: _Answers) -> bool:
+def _prepared(answers: Answers) -> bool:
     """Whether what is not quantised is in float32.
 
-    TRL prepares a quantised model itself, up to 0.24 with the cast; axolotl does always. Unsloth
-    and LLaMA-Factory do not.
+    TRL prepares a quantised model itself, up to 0.24 with the cast. Unsloth takes that out of TRL,
+    LLaMA-Factory does not prepare, and axolotl casts norms and vocabulary back to its own dtype
+    afterwards (``loaders/model.py``, ``should_convert``, which holds for every adapter).
     """
     if answers.recipe.value("kbit_prepare") is True:
         return True
-    if answers.recipe.framework == "axolotl":
-        return bool(answers.assume("kbit_prepare", True, "axolotl prepares quantised models"))
+    if answers.recipe.framework == "unsloth":
+        return False
     trainer = answers.text("trainer") or ""
     inside_trl = trainer.endswith(("SFTTrainer", "DPOTrainer", "KTOTrainer", "ORPOTrainer"))
     if inside_trl and _before(answers.recipe, "trl", 0, 25):
@@ -210,13 +202,22 @@ def _prepared(answers: _Answers) -> bool:
     return False
 
 
-def _loss(answers: _Answers) -> Loss:
-    if answers.recipe.framework == "unsloth":
+def _loss(answers: Answers) -> Loss:
+    liger = answers.recipe.facts.get("use_liger_kernel")
+    if liger is not None and not liger.known:
+        answers.assume("use_liger_kernel", False, liger.reason or "decided at run time")
+    if answers.recipe.framework == "unsloth" or answers.recipe.fact("use_liger_kernel") is True:
         return Loss.FUSED
     trainer = answers.text("trainer") or ""
-    if trainer.endswith("SFTTrainer") and not _before(answers.recipe, "trl", 1, 8, True):
+    if not trainer.endswith("SFTTrainer"):
+        return Loss.FULL
+    written = answers.recipe.fact("loss_type")
+    # "nll" is computed in chunks from 1.15; before, that is a type of its own, the default from 1.8
+    whole = ("dft",) if not _before(answers.recipe, "trl", 1, 15, True) else ("dft", "nll")
+    if written == "chunked_nll":
         return Loss.CHUNKED
-    return Loss.FULL
+    chunked = written not in whole and not _before(answers.recipe, "trl", 1, 8, True)
+    return Loss.CHUNKED if chunked else Loss.FULL
 
 
 def _before(recipe: Recipe, library: str, major: int, minor: int, otherwise: bool = False) -> bool:
@@ -228,7 +229,7 @@ def _before(recipe: Recipe, library: str, major: int, minor: int, otherwise: boo
     return (int(parts[0]), int(parts[1])) < (major, minor)
 
 
-def _length(answers: _Answers, model: Model) -> int:
+def _length(answers: Answers, model: Model) -> int:
     value = answers.recipe.value("max_seq_length")
     if type(value) is int and 0 < value <= 100_000_000:
         return value
@@ -238,14 +239,14 @@ def _length(answers: _Answers, model: Model) -> int:
     return int(answers.assume("max_seq_length", length, why))
 
 
-def _optimizer(answers: _Answers) -> str:
+def _optimizer(answers: Answers) -> str:
     name = answers.text("optim")
     if name is not None:
         return name
     return str(answers.assume("optim", "adamw_torch", "the recipe does not say"))
 
 
-def _targets(answers: _Answers, model: Model) -> str | tuple[str, ...]:
+def _targets(answers: Answers, model: Model) -> str | tuple[str, ...]:
     value = answers.recipe.value("target_modules")
     if isinstance(value, str):
         return value

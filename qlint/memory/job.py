@@ -26,10 +26,20 @@ class Loss(str, Enum):
 
     FULL = "full"
     """transformers' ``ForCausalLMLoss`` and ``DefaultDataCollator``: all logits, in float32."""
+    SHIFTED = "shifted"
+    """The same in transformers 4.46 to 4.48, which shift the float32 logits in place of the labels:
+    a copy, where a batch holds several sequences."""
+    NARROW = "narrow"
+    """LitGPT's ``chunked_cross_entropy``: all logits, in the model's precision."""
     CHUNKED = "chunked"
-    """TRL's ``chunked_nll``: logits of one chunk of tokens at a time, recomputed backwards."""
+    """TRL's fused head (1.16; ``chunked_nll`` before): logits by tiles, recomputed backwards."""
     FUSED = "fused"
     """Liger's and Unsloth's fused linear cross-entropy: logits never exist in full."""
+
+    @property
+    def materialises(self) -> bool:
+        """All logits of a micro-batch exist at once."""
+        return self not in (Loss.CHUNKED, Loss.FUSED)
 
 
 class Distribution(str, Enum):
@@ -81,6 +91,9 @@ class Job:
     quantised_experts: bool = False
     """Experts are linear modules of their own (transformers before 5) and quantised as such;
     otherwise they are stacked in 3-D parameters that bitsandbytes leaves alone."""
+    keeps_quantised_inputs: bool = False
+    """bitsandbytes before 0.43.2 holds on to the input of every 4-bit layer until the loss is
+    dropped, though the backward does not need it (``MatMul4Bit``, its pull request 1270)."""
 
     kbit_prepare: bool = False
     """``prepare_model_for_kbit_training`` casts all 16-bit parameters that are not quantised to
@@ -98,6 +111,10 @@ class Job:
     """The dtype of adapter weights. PEFT's ``autocast_adapter_dtype`` (on by default) makes it
     float32 wherever the base is in 16 bits or quantised."""
 
+    pads_adapters: bool = False
+    """LitGPT's one linear for queries, keys and values, of which only some are adapted: what their
+    adapters add is put into zeros of the full width, and kept for the backward."""
+
     autocast: Literal["bfloat16", "float16"] | None = "bfloat16"
     """The dtype of the trainer's mixed precision (``bf16=True``, ``fp16=True``), or None."""
     optim: str = "adamw_torch_fused"
@@ -112,6 +129,9 @@ class Job:
     """The model keeps keys and values as if to generate. transformers' Trainer turns it off since
     5, TRL always; before, and in hand-written loops, it is on unless the script says otherwise.
     Checkpointing turns it off."""
+    holds_outputs: bool = False
+    """A hand-written loop binds outputs and loss to names that live until the next forward has
+    returned, and with them the logits and all that the graph itself holds. Trainers drop them."""
     packing: bool = False
     """Sequences are concatenated to ``max_seq_length``; position ids stand for the mask."""
     padding: bool = False

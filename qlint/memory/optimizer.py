@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 Family: TypeAlias = Literal[
@@ -36,6 +36,9 @@ class OptimizerKind:
     paged: bool
     family: Family
     extra_moments: int = 0
+    follows_parameters: bool = False
+    """Moments have the dtype of their parameter, as PyTorch makes them (``zeros_like``); all others
+    are in float32 where they are not in fewer bits."""
 
     @property
     def full_precision(self) -> bool:
@@ -50,18 +53,18 @@ class OptimizerKind:
         return moments * (self.bits / 8 + scale)
 
     def state_bytes(self, matrices: Iterable[tuple[int, int]]) -> int:
-        """Bytes of state for trainable matrices of these shapes (rows, columns)."""
+        """Bytes of state for float32 matrices of these shapes (rows, columns)."""
         return sum(self.state_of(rows, columns) for rows, columns in matrices)
 
-    def state_of(self, rows: int, columns: int) -> int:
-        """Bytes of state for one trained matrix."""
+    def state_of(self, rows: int, columns: int, size: int = 4) -> int:
+        """Bytes of state for one trained matrix of ``size`` bytes an element."""
         elements = rows * columns
         if self.family == "adafactor":
             return 4 * (rows + columns)
         moments = _MOMENTS.get(self.family, 0) + self.extra_moments
         block = _SCALE_BLOCK.get(self.bits)
         if block is None or elements < _SMALLEST_QUANTISED:
-            return moments * 4 * elements if self.bits else 0
+            return moments * (size if self.follows_parameters else 4) * elements if self.bits else 0
         return moments * (-(-elements * self.bits // 8) + 4 * -(-elements // block))
 
 
@@ -72,7 +75,10 @@ def optimizer_kind(optim: str) -> OptimizerKind | None:
     one that is not known.
     """
     name = optim.rsplit(".", 1)[-1].casefold().replace("_", "")
-    return _SPECIAL.get(name) or _regular(name)
+    kind = _SPECIAL.get(name) or _regular(name)
+    if kind is not None and optim.startswith("bitsandbytes."):
+        return replace(kind, follows_parameters=False)
+    return kind
 
 
 _REGULAR = re.compile(
@@ -90,6 +96,7 @@ _FAMILIES: dict[str, Family] = {
     "adagrad": "adagrad",
     "sgd": "sgd",
 }
+_IN_PYTORCH = frozenset({"adamw", "adam", "rmsprop", "adagrad"})
 _BITS = {"8bit": 8, "4bit": 4, "fp8": 8}
 
 _SPECIAL: dict[str, OptimizerKind] = {
@@ -116,4 +123,10 @@ def _regular(name: str) -> OptimizerKind | None:
     if match is None:
         return None
     bits = _BITS.get(match["bits"] or "", 32)
-    return OptimizerKind(bits, bool(match["paged"]), _FAMILIES[match["family"]])
+    own = match["family"] in _IN_PYTORCH and match["build"] != "bnb"
+    return OptimizerKind(
+        bits,
+        bool(match["paged"]),
+        _FAMILIES[match["family"]],
+        follows_parameters=own and not (match["paged"] or match["bits"]),
+    )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qlint.memory.distribution import Static, distributed
-from qlint.memory.job import Component, Distribution, Job, Loss, Prediction
+from qlint.memory.job import Component, Distribution, Job, Prediction
 from qlint.memory.optimizer_step import OptimizerMemory, optimizer_memory
 from qlint.memory.quantisation import four_bit_tensors
 from qlint.memory.reserved import unused_bytes
 from qlint.memory.step.precision import FLOAT32, precision_of
-from qlint.memory.step.walk import Station, Walk, stations, walk
+from qlint.memory.step.walk import Station, Walk, held_between_steps, stations, walk
 from qlint.memory.trained import Trained, trained_matrices
 from qlint.memory.weights import (
-    is_quantised,
+    quantised_linears,
     quantised_tensors,
     total_bytes,
     unquantised_tensors,
@@ -69,8 +69,8 @@ def _static(job: Job, trained: tuple[Trained, ...], optimizer: OptimizerMemory) 
         unquantised=total_bytes(unquantised_tensors(job)) - (0 if job.lora_r else weights),
         adapters=weights,
         gradients=weights,
-        state=0 if optimizer.paged else optimizer.state_bytes,
-        paged=optimizer.state_bytes if optimizer.paged else 0,
+        state=optimizer.state_bytes,
+        paged=optimizer.paged_bytes,
     )
 
 
@@ -79,8 +79,7 @@ def _scales(job: Job) -> int:
         return 0
     return sum(
         places * sum(four_bit_tensors(linear.inputs * linear.outputs, job.double_quant)[1:])
-        for linear, places in job.model.linears
-        if is_quantised(job, linear)
+        for linear, places in quantised_linears(job)
     )
 
 
@@ -107,7 +106,7 @@ def _stations(
     """
     accumulates = job.gradient_accumulation_steps > 1
     sharded = job.distributed in (Distribution.FSDP, Distribution.ZERO2, Distribution.ZERO3)
-    for station in stations(walked):
+    for station in stations(walked, held_between_steps(job, walked)):
         amounts = dict(station.amounts)
         if accumulates:
             amounts[_GRADIENTS] = amounts.get(_GRADIENTS, 0) + share.gradients
@@ -137,7 +136,7 @@ def _evaluation(job: Job, lasting: tuple[tuple[str, int], ...]) -> int:
         2 * job.model.hidden_size * precision.rest + 3 * job.model.intermediate_size * FLOAT32
     )
     logits = 0
-    if job.loss is Loss.FULL or not job.prediction_loss_only:
+    if job.loss.materialises or not job.prediction_loss_only:
         narrow = precision.autocast or precision.rest
         copies = narrow + FLOAT32 + FLOAT32 + (0 if job.prediction_loss_only else FLOAT32)
         logits = tokens * job.model.vocabulary * copies
@@ -147,7 +146,7 @@ def _evaluation(job: Job, lasting: tuple[tuple[str, int], ...]) -> int:
 def _band(job: Job) -> float:
     estimates = (
         any(block.mixture is not None for block in job.model.blocks)
-        or job.loss is not Loss.FULL
+        or not job.loss.materialises
         or job.distributed not in (Distribution.SINGLE, Distribution.DDP)
         or job.load_in_8bit
     )

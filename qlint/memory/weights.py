@@ -13,9 +13,7 @@ from qlint.memory.step.precision import SIZES, precision_of
 
 def quantised_tensors(job: Job) -> Iterator[tuple[int, int]]:
     """Bytes of each tensor of quantised weights, and how many there are of it."""
-    for linear, places in job.model.linears:
-        if not is_quantised(job, linear):
-            continue
+    for linear, places in quantised_linears(job):
         weights = linear.inputs * linear.outputs
         tensors = (
             four_bit_tensors(weights, job.double_quant)
@@ -51,11 +49,26 @@ def unquantised_tensors(job: Job) -> Iterator[tuple[int, int]]:
             yield linear.outputs * (SIZES[job.compute_dtype] if job.load_in_4bit else size), places
     for block in model.blocks:
         yield block.small_parameters * size, block.layers
-    yield model.embedding.weights * size, 1 if model.tied_embeddings else 2
+    tables = 1 if model.tied_embeddings or output_is_quantised(job) else 2
+    yield model.embedding.weights * size, tables
     yield (model.final_norm_parameters + model.position_parameters) * size, 1
     quantises = job.load_in_4bit or job.load_in_8bit
     other = model.other_parameters - (model.other_quantised_parameters if quantises else 0)
     yield other * size, 1
+
+
+def quantised_linears(job: Job) -> Iterator[tuple[Linear, int]]:
+    """Every linear that bitsandbytes stores, and how many there are of it."""
+    for linear, places in job.model.linears:
+        if is_quantised(job, linear):
+            yield linear, places
+    if output_is_quantised(job):
+        yield job.model.output, 1
+
+
+def output_is_quantised(job: Job) -> bool:
+    """True where the output layer has weights of its own and is not among ``skip_modules``."""
+    return not job.model.tied_embeddings and is_quantised(job, job.model.output)
 
 
 def is_quantised(job: Job, linear: Linear) -> bool:

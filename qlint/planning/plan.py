@@ -55,11 +55,13 @@ class Plan:
     cards: Cards | None = None
     changes: Sequence[Step] = ()
     """Where the job does not fit: the cheapest changes on top of each other until it does. Where
-    it fits: each change by itself."""
+    it fits: each change by itself, for a job that was read from a recipe."""
     room: Room | None = None
     recommendation: Job | None = None
     recommended_prediction: Prediction | None = None
     shared: Shared | None = None
+    closed_form: Prediction | None = None
+    """The closed form's prediction, where ``prediction`` is a simulation's."""
 
     @property
     def fits(self) -> bool | None:
@@ -83,35 +85,50 @@ def make_plan(
     *,
     recipe: Recipe | None = None,
     assumptions: Sequence[str] = (),
+    simulated: Prediction | None = None,
 ) -> Plan:
-    """Predict ``job`` and look for what it should change, on ``cards``."""
-    prediction = predict(job)
+    """Predict ``job`` and look for what it should change, on ``cards``.
+
+    ``simulated`` takes the place of the job's own prediction, which is then shown beside it; what
+    is compared with it (changes, longer sequences) stays with the closed form.
+    """
+    closed_form = predict(job)
+    prediction = simulated or closed_form
+    compared = closed_form if simulated is not None else None
     if cards is None:
-        return Plan(job, prediction, assumptions, recipe)
+        return Plan(job, prediction, assumptions, recipe, closed_form=compared)
     usable = cards.usable_bytes
     fits = prediction.needed_bytes <= usable
     ours = job
+    changes: Sequence[Step] = ()
+    if not fits:
+        changes = cheapest_changes(job, usable, predict)
     if recipe is not None:
         ours = recommend(job.model, usable, predict, bfloat16=cards.bfloat16)
+        changes = changes or single_changes(job, usable, predict)
     return Plan(
         job,
         prediction,
         assumptions,
         recipe,
         cards,
-        changes=(single_changes if fits else cheapest_changes)(job, usable, predict),
+        changes=changes,
         room=_room(job, usable, predict) if fits else None,
         recommendation=ours,
         recommended_prediction=predict(ours),
         shared=_shared(job, cards, predict) if cards.count > 1 else None,
+        closed_form=compared,
     )
 
 
 def _room(job: Job, usable: int, predict: Predict) -> Room:
+    reached = frontier(job, usable, predict)
+    own = job.per_device_train_batch_size
+    known = {one.per_device_train_batch_size: one.max_seq_length for one in reached}
     return Room(
-        frontier(job, usable, predict),
-        longest(job, usable, predict),
-        largest_batch(job, usable, predict),
+        reached,
+        known[own] if own in known else longest(job, usable, predict),
+        largest_batch(job, reached),
         without_checkpointing(job, usable, predict),
     )
 

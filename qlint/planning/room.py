@@ -23,32 +23,43 @@ class Reach:
 
 def frontier(job: Job, usable_bytes: int, predict: Predict) -> list[Reach]:
     """Sequence length against micro-batch, as far as they fit; empty where nothing does."""
-    reached = []
+    reached: list[Reach] = []
+    guess = job.max_seq_length * job.per_device_train_batch_size
     for batch in BATCHES:
-        length = longest(replace(job, per_device_train_batch_size=batch), usable_bytes, predict)
+        wider = replace(job, per_device_train_batch_size=batch)
+        length = longest(wider, usable_bytes, predict, guess // batch)
         if length is None:
             break
         reached.append(Reach(batch, length))
+        guess = length * batch
     return reached
 
 
-def longest(job: Job, usable_bytes: int, predict: Predict) -> int | None:
+def longest(job: Job, usable_bytes: int, predict: Predict, guess: int | None = None) -> int | None:
     """The longest sequence, in multiples of :data:`GRAIN`, that fits; None where not even one does.
 
-    Memory grows with the length, so halving the interval finds it.
+    Memory grows with the length, and nearly in proportion: each trial stands where a straight line
+    through the last two would reach the limit, so few are needed. ``guess`` is where to begin.
     """
 
-    def fits(grains: int) -> bool:
-        prediction = predict(replace(job, max_seq_length=grains * GRAIN))
-        return prediction.needed_bytes <= usable_bytes
+    def needed(grains: int) -> int:
+        return predict(replace(job, max_seq_length=grains * GRAIN)).needed_bytes
 
-    if not fits(1):
-        return None
-    low, high = 1, LONGEST // GRAIN + 1
+    low, high = 0, LONGEST // GRAIN + 1
+    trial = min(max((guess or job.max_seq_length) // GRAIN, 1), high - 1)
+    before: tuple[int, int] | None = None
     while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low * GRAIN
+        size = needed(trial)
+        low, high = (trial, high) if size <= usable_bytes else (low, trial)
+        aim = 2 * trial
+        if before is not None and before[1] != size:
+            slope = (size - before[1]) / (trial - before[0])
+            aim = trial + int((usable_bytes - size) // slope)
+        elif size > usable_bytes:
+            aim = trial // 2
+        before = trial, size
+        trial = min(max(aim, low + 1), high - 1)
+    return low * GRAIN if low else None
 
 
 def without_checkpointing(job: Job, usable_bytes: int, predict: Predict) -> bool:
@@ -59,11 +70,11 @@ def without_checkpointing(job: Job, usable_bytes: int, predict: Predict) -> bool
     return predict(faster).needed_bytes <= usable_bytes
 
 
-def largest_batch(job: Job, usable_bytes: int, predict: Predict) -> int:
-    """The largest micro-batch of :data:`BATCHES` that fits at the job's own length, at least 1."""
-    largest = job.per_device_train_batch_size
-    for batch in BATCHES:
-        larger = replace(job, per_device_train_batch_size=batch)
-        if batch > largest and predict(larger).needed_bytes <= usable_bytes:
-            largest = batch
-    return largest
+def largest_batch(job: Job, reached: list[Reach]) -> int:
+    """The largest micro-batch that fits at the job's own length, at least its own."""
+    fitting = [
+        one.per_device_train_batch_size
+        for one in reached
+        if one.max_seq_length >= job.max_seq_length
+    ]
+    return max([job.per_device_train_batch_size, *fitting])

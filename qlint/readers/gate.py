@@ -1,7 +1,7 @@
 """The gate in front of the readers: cheap checks that spare a file the expensive parser.
 
 A Python file passes four of them, in this order: :func:`holds_run`, :func:`check_text`,
-:func:`check_nesting`, :func:`parse_gate`. The first sees every file of a tree and costs a few
+:func:`check_nesting`, :func:`check_syntax`. The first sees every file of a tree and costs a few
 memory searches; the others are imported when a first file gets that far. What passes all four can
 be given to libcst without fear for time, memory or the interpreter's stack.
 """
@@ -12,11 +12,9 @@ from qlint.readers.prefilter import holds_launch, holds_run, launches
 
 TYPE_CHECKING = False  # as type checkers know it, without the cost of importing typing
 if TYPE_CHECKING:
-    import ast
-
     from qlint.recipe import Problem
 
-__all__ = ["check_nesting", "check_text", "holds_launch", "holds_run", "launches", "parse_gate"]
+__all__ = ["check_nesting", "check_syntax", "check_text", "holds_launch", "holds_run", "launches"]
 
 
 def check_text(data: bytes, path: str) -> str | Problem:
@@ -33,8 +31,8 @@ def check_nesting(text: str, path: str) -> Problem | None:
     return find_excess(text, path)
 
 
-def parse_gate(text: str, path: str) -> ast.Module | Problem:
-    """The standard library's tree of a text that passed :func:`check_nesting`, or the problem."""
-    from qlint.readers.syntax import parse
+def check_syntax(text: str, path: str) -> Problem | None:
+    """The problem of a text that passed :func:`check_nesting` and is no Python, or None."""
+    from qlint.readers.syntax import find_error
 
-    return parse(text, path)
+    return find_error(text, path)

@@ -79,6 +79,7 @@ def move_recipe(recipe: Recipe, maps: Maps, source: Source | None = None) -> Rec
         recipe,
         source=source or move_source(recipe.source, maps),
         fields={name: move_field(field, maps) for name, field in recipe.fields.items()},
+        facts={name: move_field(field, maps) for name, field in recipe.facts.items()},
         names={name: move_field(field, maps) for name, field in recipe.names.items()},
         variants=tuple(
             Variant(

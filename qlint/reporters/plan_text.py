@@ -15,6 +15,8 @@ from qlint.rulebook.wording import gigabytes, scientific
 
 _BAR = 36
 """Columns of the longest bar."""
+_TOO_SMALL = 5_000_000
+"""Components up to this many bytes are not worth a line; the sum has them."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -26,6 +28,9 @@ def plan(found: Plan, *, budget: bool = False, runs: int = 1) -> Iterator[Line]:
     yield from _head(found)
     yield []
     yield from _components(found.prediction)
+    if found.closed_form is not None:
+        formula = gigabytes(found.closed_form.peak_allocated_bytes)
+        yield plain(f"  simulated step by step; the closed form says {formula}", "dim")
     yield from _verdict(found)
     if budget:
         yield []
@@ -95,7 +100,7 @@ def _step(job: Job) -> Iterator[str]:
 
 
 def _components(prediction: Prediction) -> Iterator[Line]:
-    shown = [one for one in prediction.components if one.bytes]
+    shown = [one for one in prediction.components if one.bytes > _TOO_SMALL]
     needed = "with the allocator and CUDA"
     width = max(len(needed), *(len(one.name) for one in shown))
     largest = max((one.bytes for one in shown), default=1)

@@ -39,6 +39,7 @@ def plan_value(found: Plan) -> dict[str, Any]:
             "count": found.cards.count,
         },
         **_prediction(prediction),
+        "method": "closed form" if found.closed_form is None else "simulation",
         "fits": found.fits,
         "margin_bytes": found.margin_bytes,
         "recommendation": recipe_fields(recommendation),

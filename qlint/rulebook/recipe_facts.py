@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from qlint.knowledge.frameworks import framework_named
 from qlint.knowledge.models import Model, billions_in_name, find_model
 from qlint.memory.adapters import AdapterMemory, adapter_memory
-from qlint.memory.from_recipe import from_recipe
-from qlint.memory.job import Prediction
 from qlint.memory.optimizer import OptimizerKind, optimizer_kind
-from qlint.memory.predict import predict
 from qlint.recipe import Recipe, State
 from qlint.rulebook.rule import Context
 
 _LONGEST_NUMBER = 64
+
+_LANGUAGE_MODELS = ("CausalLM", "LMHeadModel", "FastLanguageModel")
 
 _FOUR_BIT_NAME = re.compile(r"4-?bit|int4|awq|w4a16", re.IGNORECASE)
 
@@ -44,6 +43,12 @@ def uses_bitsandbytes_four_bit(recipe: Recipe) -> bool:
 def trains_adapters(recipe: Recipe) -> bool:
     """True where a LoRA-like adapter is trained, over a base of any precision."""
     return recipe["lora_r"].state in (State.SET, State.DEFAULT)
+
+
+def predicts_tokens(recipe: Recipe) -> bool:
+    """True where the model is known to end in logits over its vocabulary, not in a few labels."""
+    kind = recipe.fact("model_class")
+    return isinstance(kind, str) and kind.endswith(_LANGUAGE_MODELS)
 
 
 def number_of(recipe: Recipe, field: str) -> float | None:
@@ -120,15 +125,6 @@ def adapter_memory_of(
     if model is None or targets is None:
         return None
     return adapter_memory(model, rank, targets, optimizer, recipe.value("use_dora") is True)
-
-
-def prediction_of(recipe: Recipe, context: Context) -> Prediction | None:
-    """The predicted memory of this run, or None where a figure that it hangs on is not known."""
-    needed = ("per_device_train_batch_size", "max_seq_length", "target_modules")
-    if any(not recipe[name].known for name in needed):
-        return None
-    job = from_recipe(recipe, model_of(recipe, context)).job
-    return None if job is None else predict(job)
 
 
 def _model_name(recipe: Recipe) -> str | None:

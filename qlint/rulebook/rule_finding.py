@@ -22,11 +22,12 @@ def build_finding(
     supporting: Sequence[str] = (),
     opposing: Sequence[str] = (),
     settle: str | None = None,
+    at: str | None = None,
 ) -> Finding:
     """A finding decided on ``fields``, the first of which says where it points.
 
-    ``severity`` is the rule's own unless given; ``fix`` and ``settle`` are the remedy and the
-    measurement in words.
+    ``at`` is a fact of the recipe that it points at instead. ``severity`` is the rule's own unless
+    given; ``fix`` and ``settle`` are the remedy and the measurement in words.
     """
     rule = context.rule
     return Finding(
@@ -34,7 +35,7 @@ def build_finding(
         name=rule.name,
         severity=severity or rule.severity,
         message=message,
-        location=location_of(recipe, fields[0]),
+        location=location_of(recipe, at or fields[0]),
         confidence=rule.confidence,
         pitfall=rule.pitfall,
         recipe_id=recipe.id,
@@ -46,8 +47,8 @@ def build_finding(
 
 
 def location_of(recipe: Recipe, field: str) -> Location:
-    """Where the value of ``field`` was decided in an input, else where the run stands."""
-    origin = deciding_origin(recipe[field])
+    """Where the value of a field or fact was decided in an input, else where the run stands."""
+    origin = deciding_origin(recipe.facts.get(field) or recipe[field])
     if origin is not None:
         return location_at(origin)
     source = recipe.source

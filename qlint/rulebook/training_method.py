@@ -40,6 +40,10 @@ _WORD = re.compile("|".join(sorted(_BY_WORD, key=len, reverse=True)))
 _BY_LOWER_WORD = {word.lower(): method for word, method in _BY_WORD.items()}
 
 
+_PLAIN = ("sft", "pt", "generic", "default")
+"""What configurations call next-token training."""
+
+
 def method_of(recipe: Recipe) -> Method | None:
     """The method of this run; None where the trainer is known only at run time.
 
@@ -50,8 +54,17 @@ def method_of(recipe: Recipe) -> Method | None:
     if trainer.state is State.UNKNOWN:
         return None
     if not trainer.known:
-        return Method.SFT
+        return _of_configuration(recipe)
     name = str(trainer.value)
     # In lower case only the whole name counts: there is a "ppo" in "support".
     match = _WORD.search(name)
     return _BY_WORD[match[0]] if match else _BY_LOWER_WORD.get(name, Method.SFT)
+
+
+def _of_configuration(recipe: Recipe) -> Method | None:
+    """What a configuration says in words (``rl: kto``), None where the word is not known."""
+    said = recipe.facts.get("method")
+    if said is None:
+        return Method.SFT
+    word = str(said.value).lower() if said.known else ""
+    return Method.SFT if word in _PLAIN else _BY_LOWER_WORD.get(word)

@@ -37,9 +37,13 @@ class LoopRecord:
         self.unscaled = False
         self.scaler: Any = None
         self.pending: list[_Pending] = []
+        self.compiled: list[Any] = []
+        """What torch.compile made of modules; a call reaches the module within."""
         self._inputs: list[dict[str, Any]] = []
         self._calls: list[Call] = []
         self._model: Any = None
+        self._called: Any = None
+        """The model as the script calls it: compiled, where it is."""
         self._optimizer: Any = None
         self._randomness: Randomness | None = None
         self._after: Randomness | None = None
@@ -54,6 +58,7 @@ class LoopRecord:
             _refuse("calls its model with positional arguments that have no names")
         if self._model is None:
             self._model = model
+            self._called = self._compiled(model)
         elif self._model is not model:
             _refuse("trains more than one model")
         inputs = cloned(inputs)
@@ -124,7 +129,15 @@ class LoopRecord:
         if self._randomness is not None:
             self._randomness.restore()
         windows, judged = divided(self.windows, held_out)
-        return LoopRun(self._model, self._optimizer, self.scaler, windows, judged)
+        return LoopRun(self._called, self._optimizer, self.scaler, windows, judged)
+
+    def _compiled(self, model: Any) -> Any:
+        for one in self.compiled:
+            if one._orig_mod is model:
+                return one
+            if any(module is model for module in one.modules()):
+                _refuse("compiles a module around the model")
+        return model
 
     def _give_zeros(self) -> None:
         for parameter in self._model.parameters():

@@ -83,6 +83,7 @@ class LoopCapture:
         for owner in owners:
             self._replace(owner, "__call__", self._model_called)
         self._replace(transformers.Trainer, "train", self._trainer_started)
+        self._replace(torch, "compile", self._compile_called)
         self._replace(torch.autograd, "backward", self._backward_called)
         for name in _CLIPPING:
             for place in (torch.nn.utils, torch.nn.utils.clip_grad):
@@ -111,6 +112,12 @@ class LoopCapture:
     def _trainer_started(self, original: Any, *arguments: Any, **named: Any) -> Any:
         self.disarm()
         return original(*arguments, **named)
+
+    def _compile_called(self, original: Any, *arguments: Any, **named: Any) -> Any:
+        compiled = original(*arguments, **named)
+        if isinstance(compiled, torch.nn.Module):
+            self._record.compiled.append(compiled)
+        return compiled
 
     def _model_called(self, original: Any, model: Any, *arguments: Any, **named: Any) -> Any:
         if self._inside or not _is_training(model):

@@ -156,7 +156,7 @@ def _first_weights(layer: Any) -> Iterator[Any]:
 def _state_bytes_per_number(run: Run) -> float:
     """Bytes that a trained number takes: itself, its gradient and its share of the state."""
     trained = [parameter for parameter in run.model.parameters() if parameter.requires_grad]
-    numbers = sum(parameter.numel() for parameter in trained)
+    numbers: int = sum(parameter.numel() for parameter in trained)
     if not numbers:
         return 0.0
     own: int = sum(2 * parameter.numel() * parameter.element_size() for parameter in trained)

@@ -137,7 +137,9 @@ class Decomposition:
                 seconds[part] = seconds.get(part, 0.0) + spent
                 if again:
                     seconds["recompute"] = seconds.get("recompute", 0.0) - spent
-        shares = {part: seconds[part] / total for part in PARTS if part in seconds}
+        shares: dict[str, float] = {
+            part: seconds[part] / total for part in PARTS if part in seconds
+        }
         if idle is not None:
             shares["idle"] = idle
         shares["other"] = max(0.0, 1 - sum(shares.values()))

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import torch
 
+from ..replay.device import device_of, release
 from ..replay.run import Run
 from . import costs, profiled, unseen
 from .clock import Step
@@ -16,7 +17,7 @@ from .modules import linear4bit_modules
 from .parts import Decomposition
 from .phases import PHASES, Phase
 from .result import CrossCheck, Dequantisation, Unquantised
-from .rounds import Setting, alternate, device_of, paired, release, unchanged
+from .rounds import Setting, alternate, paired, unchanged
 from .shares import Direct
 
 _FEWEST_ROUNDS = 4
@@ -25,7 +26,7 @@ _METHODS = {
     "cuda": "CUDA events around bitsandbytes' native dequantisation functions, of wall time",
     "cpu": (
         "processor time in bitsandbytes' native dequantisation functions, of the step's processor "
-        "time, with freed memory kept by the process"
+        "time, on one thread and with freed memory kept by the process"
     ),
 }
 _LEFT_OUT = "the step with dense weights instead, in pairs: counts allocation and Python as well"

@@ -44,7 +44,7 @@ class Dequantisation:
     skipped: str | None = None
     share: dict[str, float] = field(default_factory=dict)
     step_seconds: float | None = None
-    steps: int = 0
+    steps: int | None = None
     method: str | None = None
     noise: float | None = None
     overhead: float | None = None

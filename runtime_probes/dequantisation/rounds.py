@@ -5,17 +5,16 @@ Pairs within a round are compared, never averages of one setting with averages o
 
 from __future__ import annotations
 
-import gc
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
-import torch
-
 from ..capture.patches import Patches
+from ..replay.device import device_of
 from ..replay.run import Run
 from ..replay.window import Window
 from .clock import Step, timed_step
-from .kept_memory import kept_memory
+from .steady import kept_memory, one_thread
 
 WARM_UP = 2
 """Rounds that are discarded."""
@@ -26,12 +25,6 @@ Setting = Callable[[Patches], None]
 
 def unchanged(_patches: Patches) -> None:
     """The step as the run takes it."""
-
-
-def device_of(run: Run) -> torch.device:
-    """Where the run's first parameter is."""
-    device: torch.device = next(run.model.parameters()).device
-    return device
 
 
 def alternate(
@@ -47,7 +40,10 @@ def alternate(
     taken: dict[str, list[Step]] = {name: [] for name in settings}
     state = run.save()
     try:
-        with kept_memory():
+        with contextlib.ExitStack() as stack:
+            if device.type == "cpu":
+                stack.enter_context(kept_memory())
+                stack.enter_context(one_thread())
             for number in range(WARM_UP + rounds):
                 window = windows[number % len(windows)]
                 for name, setting in settings.items():
@@ -70,15 +66,6 @@ def _work(run: Run, window: Window, update: bool) -> Callable[[], None]:
             run.update()
 
     return work
-
-
-def release(run: Run) -> None:
-    """Give back what a step that ran out of memory left behind."""
-    for parameter in run.model.parameters():
-        parameter.grad = None
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def paired(one: Sequence[Step], other: Sequence[Step]) -> tuple[float, float]:

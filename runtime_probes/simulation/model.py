@@ -9,16 +9,17 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 
 from qlint.memory.job import Job
 
+from . import losses
+from .attention import flash_attention
 from .quantised import fake_quantise
 
 
 def build(
     job: Job,
-    config: Mapping[str, Any],
     layers: int,
     quantise: Callable[[Any, Job, set[str]], None] = fake_quantise,
 ) -> Any:
@@ -26,7 +27,8 @@ def build(
 
     Call it under a fake mode; without one, and with a ``quantise`` of its own, the model is real.
     """
-    model = _base(job, config, layers)
+    model = _base(job, layers)
+    losses.prepare(model, job.loss)
     if job.load_in_4bit or job.load_in_8bit:
         quantise(model, job, _unquantised(model, job))
         model.is_loaded_in_4bit = job.load_in_4bit
@@ -56,19 +58,44 @@ def configuration(config: Mapping[str, Any], layers: int) -> Any:
     if "layer_types" in values and values["layer_types"] is not None:
         values["layer_types"] = values["layer_types"][:layers]
     values["num_hidden_layers"] = layers
-    values["use_cache"] = False
     for unwanted in ("quantization_config", "torch_dtype", "dtype", "transformers_version"):
         values.pop(unwanted, None)
     return AutoConfig.for_model(kind, **values)
 
 
-def _base(job: Job, config: Mapping[str, Any], layers: int) -> Any:
-    made = configuration(config, layers)
+def pattern(config: Mapping[str, Any], layers: int) -> int:
+    """How many layers make one period of the model's kinds of layers; 1 where all are alike."""
+    kinds = getattr(configuration(config, layers), "layer_types", None)
+    if not kinds:
+        return 1
+    for period in range(1, layers):
+        if all(kinds[number] == kinds[number - period] for number in range(period, layers)):
+            return period
+    return layers
+
+
+def _base(job: Job, layers: int) -> Any:
+    config = configuration(job.model.config, layers)
+    config.use_cache = job.use_cache
     return AutoModelForCausalLM.from_config(
-        made,
+        config,
         dtype=getattr(torch, job.base_dtype),
-        attn_implementation="eager" if job.attn_implementation == "eager" else "sdpa",
+        attn_implementation=_attention(job, config),
     )
+
+
+_FLASH = "simulated_kernel"
+"""Models find attention of FlashAttention's make under this name, whether or not it is installed.
+One with "flash" in it would be looked for among its kernels."""
+
+
+def _attention(job: Job, config: Any) -> str:
+    if job.attn_implementation == "flash_attention_2":
+        AttentionInterface.register(_FLASH, flash_attention)
+        return _FLASH
+    # Models that cannot use fused attention run in the plain one, as they do by default.
+    fused = getattr(AutoModelForCausalLM._model_mapping[type(config)], "_supports_sdpa", False)
+    return job.attn_implementation if fused else "eager"
 
 
 def _unquantised(model: Any, job: Job) -> set[str]:

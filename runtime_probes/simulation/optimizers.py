@@ -10,6 +10,7 @@ import bitsandbytes.optim
 import torch
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 
+from qlint.errors import UsageError
 from qlint.memory.optimizer import OptimizerKind, optimizer_kind
 
 _EIGHT_BIT = {"adam": "AdamW8bit", "lion": "Lion8bit", "rmsprop": "RMSprop8bit"}
@@ -28,11 +29,11 @@ def states(optim: str, parameters: Sequence[Any]) -> list[State]:
     """The state of each parameter after the first step. Call it under a fake mode.
 
     Raises:
-        ValueError: The optimizer is not one that can be simulated.
+        UsageError: The optimizer is not one that can be simulated.
     """
     kind = optimizer_kind(optim)
     if kind is None or (kind.family not in _MOMENTS and kind.family != "adafactor"):
-        raise ValueError(f"The optimizer {optim!r} cannot be simulated.")
+        raise UsageError(f"The optimizer {optim!r} cannot be simulated.")
     if kind.family == "adafactor":
         return [State(_factored(parameter), ()) for parameter in parameters]
     if kind.bits == 8:
@@ -40,8 +41,10 @@ def states(optim: str, parameters: Sequence[Any]) -> list[State]:
     return [_plain(optim, kind, parameter) for parameter in parameters]
 
 
-def step_scratch(optim: str, parameters: Sequence[Any]) -> dict[int, int]:
+def step_scratch(optim: str, parameters: Sequence[Any]) -> dict[int | None, int]:
     """Bytes that one optimizer step holds for a moment, all at once, by number of the parameter.
+
+    None stands for no parameter in particular.
 
     torch's default on CUDA works on all parameters together and takes the root of all second
     moments into new tensors (``_multi_tensor_adam`` in torch/optim/adam.py); the fused kernels and
@@ -49,15 +52,14 @@ def step_scratch(optim: str, parameters: Sequence[Any]) -> dict[int, int]:
     and the update beside each other (transformers/optimization.py).
     """
     kind = optimizer_kind(optim)
-    sizes = {
+    sizes: dict[int | None, int] = {
         number: parameter.numel() * parameter.element_size()
         for number, parameter in enumerate(parameters)
     }
     if kind is None or not sizes:
         return {}
     if kind.family == "adafactor":
-        largest = max(sizes, key=lambda number: sizes[number])
-        return {largest: 2 * sizes[largest]}
+        return {None: 2 * max(sizes.values())}
     return sizes if optim in _TOGETHER else {}
 
 
@@ -85,7 +87,7 @@ _LEAST_PAGED = 100_000
 def _eight_bit(kind: OptimizerKind, parameters: Sequence[Any]) -> list[State]:
     name = _EIGHT_BIT.get(kind.family)
     if name is None:
-        raise ValueError(f"An 8-bit {kind.family} cannot be simulated.")
+        raise UsageError(f"An 8-bit {kind.family} cannot be simulated.")
     with unset_fake_temporarily():
         # Its tables are computed from real numbers.
         optimizer = getattr(bitsandbytes.optim, name)([torch.nn.Parameter(torch.zeros(1))], lr=1.0)

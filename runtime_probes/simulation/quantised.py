@@ -13,7 +13,7 @@ from typing import Any
 import bitsandbytes
 import torch
 from bitsandbytes.functional import QuantState
-from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 
 from qlint.memory.job import Job
 
@@ -23,11 +23,24 @@ NESTED_BLOCK = 256
 """Scales that share a second scale under double quantisation."""
 
 
-class Params4bit(FakeTensor):
+class FakeMode(FakeTensorMode):
+    """The mode of all tensors of a simulation; copies of them stay in it."""
+
+    def __deepcopy__(self, memo: Any) -> FakeMode:
+        return self
+
+
+class _Packed(FakeTensor):
+    def __deepcopy__(self, memo: Any) -> Any:
+        # PEFT copies a base layer to take the norm of its weight for DoRA, and drops the copy.
+        return self
+
+
+class Params4bit(_Packed):
     """A fake packed weight under the name that PEFT looks for."""
 
 
-class Int8Params(FakeTensor):
+class Int8Params(_Packed):
     """A fake 8-bit weight under the name that PEFT looks for."""
 
 
@@ -108,8 +121,8 @@ def _eight_bit(module: Any) -> Any:
             module.out_features,
             bias=False,
             has_fp16_weights=False,
-            # With the default threshold of 6 the columns with outliers are multiplied in 16 bits;
-            # how many there are depends on the data, and is left out.
+            # Where there is a threshold, fake inputs would have a number of outliers that is not
+            # known; ``outlier_scratch`` counts the search for them.
             threshold=0.0,
             device="meta",
         )
@@ -166,3 +179,25 @@ def dequantisation_scratch(
     weights = shape[0] * shape[1]
     scales = [] if absmax_8bit is None else [4 * absmax_8bit.numel()] * 2
     return [*scales, weights * inputs.element_size()]
+
+
+def outlier_scratch(inputs: Any, threshold: float = 0.0) -> list[int]:
+    """What ``bitsandbytes::int8_vectorwise_quant`` allocates inside, in bytes.
+
+    The magnitudes in float16 and a mask of the large ones. With LLM.int8's usual threshold it
+    looks for outliers, whose columns then take a product in 16 bits; how many there are depends on
+    the data, and none are counted.
+    """
+    return [2 * inputs.numel(), inputs.numel()]
+
+
+def eight_bit_scratch(
+    inputs: Any, weight: Any, _row: Any, _column: Any, bias: Any = None, dtype: Any = None
+) -> list[int]:
+    """What ``bitsandbytes::int8_scaled_mm`` allocates inside, in bytes.
+
+    The product in int32, and its float16 form where another dtype is asked for
+    (bitsandbytes/backends/default/ops.py and backends/cuda/ops.py).
+    """
+    outputs = inputs.numel() // inputs.shape[-1] * weight.shape[0]
+    return [4 * outputs, *([] if dtype in (None, torch.float16) else [2 * outputs])]

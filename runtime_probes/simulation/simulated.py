@@ -3,67 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
 
-from torch._subclasses.fake_tensor import FakeTensorMode
-
-from qlint.memory.job import Distribution, Job, Loss
+from qlint.errors import UsageError
+from qlint.memory.job import Distribution, Job
 
 from . import allocator, model, step
-from .shapes import config_of
-from .trace import NotUniform, Trace
+from .quantised import FakeMode
+from .result import Device, Simulated
+from .trace import NotUniform, Place, Trace
 
 _LAYERS_RUN = 5
 """The fewest whose middle layer has middle layers for neighbours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Simulated:
-    """What a step was found to take. All sizes are in bytes."""
-
-    peak_allocated_bytes: int
-    """What ``torch.cuda.max_memory_allocated`` would say from the second step on."""
-    peak_reserved_bytes: int
-    at: str
-    """Where in the step the peak stands, for example ``"backward of layer 31"``."""
-    components: Mapping[str, int]
-    """What the peak is made of; the parts add up to it."""
-    modules: Mapping[tuple[str, str], int]
-    """The same by component and kind of module, without what the allocator adds."""
-    resident_bytes: int
-    """What is there when the step begins: weights, adapters, optimizer state, kept gradients."""
-    paged_bytes: int
-    """Optimizer state in managed memory, which the peak does not count."""
-    layers: int
-    layers_run: int
-    """Fewer than ``layers`` where the rest follows from them exactly."""
-    seconds: float
-
-
-def simulate(
-    job: Job,
-    config: Mapping[str, Any] | None = None,
-    *,
-    device: Literal["cuda", "cpu"] = "cuda",
-) -> Simulated:
-    """Simulate one training step of ``job`` from its second step on.
-
-    ``config`` is the content of the model's ``config.json``; without it, it is made from the
-    job's model shape. ``device="cpu"`` counts what a run on the CPU takes, byte by byte, which can
-    be measured without a GPU.
+def simulate_step(job: Job, device: Device) -> Simulated:
+    """Simulate one training step of ``job``, from its second step on.
 
     Raises:
-        ValueError: The job has a part that cannot be simulated; the message names it.
+        UsageError: The job has a part that cannot be simulated; the message names it.
     """
     _check(job)
     begin = time.perf_counter()
-    config = config_of(job.model) if config is None else config
-    layers = config["num_hidden_layers"]
-    together = _pattern(config)
+    layers = job.model.layers
+    together = _pattern(job)
     run_layers = _LAYERS_RUN * together
-    trace, paged, layers_run = _shortened(job, config, layers, together, run_layers, device)
+    trace, paged, layers_run = _shortened(job, layers, together, run_layers, device)
     peak = allocator.peak(trace, exact=device == "cpu")
     components = dict(sorted(peak.components.items(), key=lambda item: -item[1]))
     if peak.unsplit:
@@ -71,7 +35,7 @@ def simulate(
     return Simulated(
         peak_allocated_bytes=peak.allocated,
         peak_reserved_bytes=peak.reserved,
-        at=str(peak.place),
+        at=_said(peak.place, together if layers_run < layers else 1),
         components=components,
         modules=peak.modules,
         resident_bytes=peak.resident,
@@ -83,42 +47,56 @@ def simulate(
 
 
 def _check(job: Job) -> None:
-    if job.distributed not in (Distribution.SINGLE, Distribution.DDP) or job.offload_optimizer:
-        raise ValueError(f"Sharding ({job.distributed.value}) cannot be simulated, only one card.")
-    if job.loss is not Loss.FULL:
-        raise ValueError(f"The loss {job.loss.value!r} cannot be simulated, only 'full'.")
+    if job.distributed is not Distribution.SINGLE:
+        raise UsageError(f"A run with {job.distributed.value} cannot be simulated, only one card.")
+
+
+def _said(place: Place, together: int) -> str:
+    """A place in words; a layer of the trace stands for ``together`` layers of the model."""
+    if place.layer is None or together == 1:
+        return str(place)
+    first = place.layer * together
+    return f"{place.phase} of layers {first} to {first + together - 1}"
 
 
 def _shortened(
-    job: Job, config: Mapping[str, Any], layers: int, together: int, run_layers: int, device: str
+    job: Job, layers: int, together: int, run_layers: int, device: Device
 ) -> tuple[Trace, int, int]:
     """The whole step's trace, its paged bytes and the layers that were run for it."""
     if run_layers < layers and layers % together == 0:
-        trace, paged = _run(job, config, run_layers, together, device)
+        trace, paged = _run(job, run_layers, together, device)
         try:
             longer = trace.with_layers(layers // together)
         except NotUniform:
             pass
         else:
-            return longer, paged * layers // run_layers, run_layers
-    trace, paged = _run(job, config, layers, 1, device)
-    return trace, paged, layers
+            outside = paged.pop(None, 0)
+            return longer, outside + sum(paged.values()) * layers // run_layers, run_layers
+    trace, paged = _run(job, layers, 1, device)
+    return trace, sum(paged.values()), layers
+
+
+def _pattern(job: Job) -> int:
+    try:
+        return model.pattern(job.model.config, job.model.layers)
+    except ValueError as error:
+        raise UsageError(
+            f"{job.model.id}: the installed transformers does not know its configuration."
+        ) from error
 
 
 def _run(
-    job: Job, config: Mapping[str, Any], layers: int, together: int, device: str
-) -> tuple[Trace, int]:
-    with step.quiet(), FakeTensorMode():
-        built = model.build(job, config, layers)
-        return step.run(built, job, together, cuda=device == "cuda")
-
-
-def _pattern(config: Mapping[str, Any]) -> int:
-    """How many layers make one period of the model's pattern of layers; 1 where all are alike."""
-    kinds = model.configuration(config, config["num_hidden_layers"]).to_dict().get("layer_types")
-    if not kinds:
-        return 1
-    for period in range(1, len(kinds)):
-        if all(kinds[i] == kinds[i - period] for i in range(period, len(kinds))):
-            return period
-    return len(kinds)
+    job: Job, layers: int, together: int, device: Device
+) -> tuple[Trace, dict[int | None, int]]:
+    try:
+        with step.quiet(), FakeMode():
+            built = model.build(job, layers)
+            return step.run(built, job, together, cuda=device == "cuda")
+    except UsageError:
+        raise
+    except Exception as error:
+        # The libraries' own code runs here, on models and recipes that they may not support.
+        reason = str(error).strip().split("\n")[0]
+        raise UsageError(
+            f"{job.model.id} cannot be simulated: {type(error).__name__}: {reason}"
+        ) from error

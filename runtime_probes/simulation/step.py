@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,32 +11,33 @@ import bitsandbytes  # noqa: F401  (registers its operations)
 import torch
 from accelerate.utils.operations import convert_outputs_to_fp32
 from transformers import masking_utils
+from transformers.integrations import moe
 
+from qlint.errors import UsageError
 from qlint.memory.job import Job
 
 from . import optimizers, quantised
-from .cuda_semantics import (
-    autocast_seen_as_cuda,
-    cuda_semantics,
-    efficient_backward_scratch,
-    flash_backward_scratch,
-    replaced,
-)
-from .storages import StorageTracker
+from .attention import efficient_backward_scratch, flash_backward_scratch
+from .cuda_semantics import autocast_seen_as_cuda, cuda_semantics, replaced
+from .losses import kernels_in_place, loss_of
+from .resident import layer_of, record_resident
+from .storages import Scratch, StorageTracker
 from .trace import Place, Trace
-
-CUBLAS_WORKSPACE_BYTES = 2 * 8320 * 1024
-"""Two workspaces of 8320 KiB, for the forward and the backward thread: ``:4096:2:16:8``, the
-default before Hopper (``getChosenWorkspaceSize`` in ATen/cuda/CUDABlasWorkspace)."""
-
-_LAYER = re.compile(r"\.(?:layers|h)\.(\d+)\.")
 
 _DENSE = "dequantised weight"
 _ATTENTION = "attention workspace"
-_SCRATCH = {
+_SCRATCH: dict[Any, tuple[str, Scratch]] = {
     torch.ops.bitsandbytes.gemm_4bit.default: (_DENSE, quantised.dequantisation_scratch),
 }
-_CUDA_SCRATCH = {
+_CUDA_SCRATCH: dict[Any, tuple[str, Scratch]] = {
+    torch.ops.bitsandbytes.int8_vectorwise_quant.default: (
+        "activations in 8 bits",
+        quantised.outlier_scratch,
+    ),
+    torch.ops.bitsandbytes.int8_scaled_mm.default: (
+        "activations in 8 bits",
+        quantised.eight_bit_scratch,
+    ),
     torch.ops.aten._scaled_dot_product_flash_attention_backward.default: (
         _ATTENTION,
         flash_backward_scratch,
@@ -50,15 +50,17 @@ _CUDA_SCRATCH = {
 _OUTPUTS = {torch.ops.bitsandbytes.dequantize_4bit.default: _DENSE}
 
 
-def run(model: Any, job: Job, layers_together: int, cuda: bool) -> tuple[Trace, int]:
-    """The trace of one step of ``model``, and its paged optimizer state in bytes.
+def run(
+    model: Any, job: Job, layers_together: int, cuda: bool
+) -> tuple[Trace, dict[int | None, int]]:
+    """The trace of one step of ``model``, and the bytes of its paged optimizer state by layer.
 
     ``layers_together`` modules count as one layer of the trace: the length of the model's pattern
     of layers. Call it under the fake mode that the model was built in, or on a real model.
     """
-    tracker = StorageTracker({**_SCRATCH, **(_CUDA_SCRATCH if cuda else {})}, _OUTPUTS)
+    tracker = StorageTracker(_SCRATCH | _CUDA_SCRATCH if cuda else _SCRATCH, _OUTPUTS)
     batch = batch_of(job)
-    paged = _resident(tracker, model, job, batch, layers_together, cuda)
+    paged = record_resident(tracker, model, job, batch, layers_together, cuda)
     backbone, layers = _layers(model)
     tracker.watch_modules(model)
     tracker.watch_layers(
@@ -72,9 +74,14 @@ def run(model: Any, job: Job, layers_together: int, cuda: bool) -> tuple[Trace, 
     collecting = gc.isenabled()
     gc.disable()
     try:
-        with tracker, cuda_semantics(_autocast(job)) if cuda else autocast_seen_as_cuda():
+        with (
+            tracker,
+            cuda_semantics(_autocast(job)) if cuda else autocast_seen_as_cuda(),
+            numbers_known(batch),
+            kernels_in_place(job.loss),
+        ):
             tracker.trace.enter(Place("forward start"))
-            loss = loss_of(model, batch)
+            loss = loss_of(model, batch, job.loss)
             tracker.trace.enter(Place("backward of loss"))
             loss.backward()
             del loss
@@ -105,19 +112,21 @@ def batch_of(job: Job) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _seen_as_unpacked(batch: dict[str, Any]) -> Iterator[None]:
-    """A batch without positions of its own is not packed, which fake positions do not show."""
+def numbers_known(batch: dict[str, Any]) -> Iterator[None]:
+    """Inside, what transformers asks the numbers of a tensor, which fake ones lack, is answered.
+
+    A batch without positions of its own is not packed; grouped matrix products of 16-bit experts
+    have a kernel of their own, whose fake form knows no other dtype.
+    """
     with contextlib.ExitStack() as stack:
         if "position_ids" not in batch:
             name = "find_packed_sequence_indices"
             stack.enter_context(replaced(masking_utils, name, lambda *_, **__: None))
+        name = "_can_use_grouped_mm"
+        stack.enter_context(
+            replaced(moe, name, lambda _inputs, weight, _offsets: weight.dtype is torch.bfloat16)
+        )
         yield
-
-
-def loss_of(model: Any, batch: dict[str, Any]) -> Any:
-    """As ``Trainer.compute_loss``: the outputs die with it, the loss lives on."""
-    with _seen_as_unpacked(batch):
-        return model(**batch)["loss"]
 
 
 def mixed_precision(model: Any, job: Job) -> None:
@@ -128,54 +137,6 @@ def mixed_precision(model: Any, job: Job) -> None:
         model.forward = convert_outputs_to_fp32(autocast(model.forward))
 
 
-def _resident(
-    tracker: StorageTracker,
-    model: Any,
-    job: Job,
-    batch: dict[str, Any],
-    layers_together: int,
-    cuda: bool,
-) -> int:
-    """Records what is there before the step: layer by layer, that it can be repeated."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    states = dict(zip(map(id, trained), optimizers.states(job.optim, trained), strict=True))
-    by_layer: dict[int | None, list[tuple[Any, str, str]]] = {None: []}
-    for path, module in model.named_modules():
-        entries = by_layer.setdefault(_layer_of(path, layers_together), [])
-        for parameter in module._parameters.values():
-            if parameter is None:
-                continue
-            if parameter.requires_grad:
-                entries.append((parameter, "trained parameters", path))
-                entries += [(s, "optimizer state", path) for s in states[id(parameter)].resident]
-                if job.gradient_accumulation_steps > 1:
-                    parameter.grad = torch.zeros_like(parameter)
-                    entries.append((parameter.grad, "gradients", path))
-            else:
-                name = "unquantised weights" if parameter.is_floating_point() else _QUANTISED
-                entries.append((parameter, name, path))
-        entries += [(t, _QUANTISED, path) for t in quantised.quantisation_state(module)]
-        entries += [(t, "buffers", path) for t in module._buffers.values() if t is not None]
-    for layer in [None, *sorted(number for number in by_layer if number is not None)]:
-        tracker.trace.enter(Place("resident", layer))
-        if layer is None:
-            tracker.resident(batch.values(), "batch")
-            if cuda:
-                tracker.trace.allocate(CUBLAS_WORKSPACE_BYTES // 2, "cuBLAS workspace", "")
-                tracker.trace.allocate(CUBLAS_WORKSPACE_BYTES // 2, "cuBLAS workspace", "")
-        for tensor, component, path in by_layer[layer]:
-            tracker.resident([tensor], component, path)
-    tracker.keep(states)
-    return sum(
-        tensor.numel() * tensor.element_size()
-        for state in states.values()
-        for tensor in state.paged
-    )
-
-
-_QUANTISED = "quantised weights"
-
-
 def _layers(model: Any) -> tuple[Any, Any]:
     """The module before the head, and its repeated layers."""
     for module in model.modules():
@@ -183,28 +144,24 @@ def _layers(model: Any) -> tuple[Any, Any]:
             layers = getattr(module, name, None)
             if isinstance(layers, torch.nn.ModuleList):
                 return module, layers
-    raise ValueError(f"{type(model).__name__} has no list of layers.")
+    raise UsageError(f"{type(model).__name__} has no list of layers to repeat.")
 
 
 def _optimizer_step(tracker: StorageTracker, model: Any, job: Job, together: int) -> None:
     trained = [
-        (_layer_of(name, together), parameter)
+        (layer_of(name, together), parameter)
         for name, parameter in model.named_parameters()
         if parameter.requires_grad
     ]
     scratch = optimizers.step_scratch(job.optim, [parameter for _, parameter in trained])
     blocks = []
     for number, size in scratch.items():
-        tracker.trace.enter(Place("optimizer step", trained[number][0]))
+        layer = None if number is None else trained[number][0]
+        tracker.trace.enter(Place("optimizer step", layer))
         blocks.append(tracker.trace.allocate(size, "optimizer temporaries", ""))
     tracker.trace.enter(Place("optimizer step"))
     for block in blocks:
         tracker.trace.release(block)
-
-
-def _layer_of(path: str, together: int) -> int | None:
-    found = _LAYER.search(f".{path}.")
-    return int(found[1]) // together if found else None
 
 
 @contextlib.contextmanager

@@ -44,6 +44,7 @@ class StorageTracker(TorchDispatchMode):
         self._modules: list[str] = []
         self._hooks: list[Any] = []
         self._kept: list[object] = []
+        self._watching = True
 
     def resident(self, tensors: Iterable[Any], component: str, module: str = "") -> None:
         """Storages that are there before the step begins."""
@@ -86,7 +87,8 @@ class StorageTracker(TorchDispatchMode):
         self._hooks.append(backbone.register_forward_hook(backbone_ends))
 
     def unwatch(self) -> None:
-        """Remove all hooks."""
+        """Remove all hooks; what dies from now on is not part of the step."""
+        self._watching = False
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
@@ -133,7 +135,8 @@ class StorageTracker(TorchDispatchMode):
         block = self.trace.allocate(storage.nbytes(), component, module)
 
         def gone(_reference: object) -> None:
-            self.trace.release(block)
+            if self._watching:
+                self.trace.release(block)
             if self._alive.get(key, (None, None))[1] is block:
                 del self._alive[key]
 
@@ -143,20 +146,19 @@ class StorageTracker(TorchDispatchMode):
         self, operation: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         module = self._modules[-1] if self._modules else ""
-        inner = self._scratch.get(operation)
-        if inner is not None:
-            component, sizes = inner
-            blocks = [
-                self.trace.allocate(size, component, module)
-                for size in sizes(*args, **(kwargs or {}))
-            ]
-            for block in blocks:
-                self.trace.release(block)
+        inner, sizes = self._scratch.get(operation, ("", None))
+        # What an operation takes inside lives until its result is there.
+        blocks = [
+            self.trace.allocate(size, inner, module)
+            for size in (sizes(*args, **(kwargs or {})) if sizes else ())
+        ]
         result = operation(*args, **(kwargs or {}))
         component = self._outputs.get(operation) or self._component()
         for tensor in tree_leaves(result):
             if isinstance(tensor, torch.Tensor):
                 self._add(tensor.untyped_storage(), component, module)
+        for block in blocks:
+            self.trace.release(block)
         return result
 
     def _component(self) -> str:

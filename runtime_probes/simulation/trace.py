@@ -9,6 +9,7 @@ middle layers of the run are not alike, there is no such trace, and :class:`NotU
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -45,7 +46,7 @@ class Block:
     module: str
     place: Place
     ordinal: int
-    """Its number among the allocations of its segment."""
+    """Its number among the allocations at its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,6 @@ class Segment:
 
     place: Place
     events: list[Event] = field(default_factory=list)
-    allocations: int = 0
 
 
 class NotUniform(Exception):
@@ -74,6 +74,7 @@ class Trace:
     """The segments of one step in order, beginning with what is resident all the time."""
 
     segments: list[Segment] = field(default_factory=list)
+    _allocations: Counter[Place] = field(default_factory=Counter)
 
     def enter(self, place: Place) -> None:
         """From now on, events belong to ``place``."""
@@ -83,8 +84,8 @@ class Trace:
     def allocate(self, size: int, component: str, module: str) -> Block:
         """Record an allocation of ``size`` bytes here."""
         segment = self.segments[-1]
-        block = Block(size, component, module, segment.place, segment.allocations)
-        segment.allocations += 1
+        block = Block(size, component, module, segment.place, self._allocations[segment.place])
+        self._allocations[segment.place] += 1
         segment.events.append(Event(block, True))
         return block
 

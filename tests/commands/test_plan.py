@@ -145,3 +145,27 @@ def test_nothing_to_plan(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
     path.write_text("print(1)\n")
     assert main(["plan", "--isolated", str(path)]) == 2
     assert "no training run was found" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_simulate_agrees_with_the_closed_form(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("bitsandbytes")
+    argv = ["--model", "llama-2-7b", "--gpu", "24GB"]
+    formula = planned(capsys, *argv)[1]["plan"]
+    simulated = planned(capsys, *argv, "--simulate")[1]["plan"]
+    assert (formula["method"], simulated["method"]) == ("closed form", "simulation")
+    both = [one["peak"]["allocated_bytes"] for one in (formula, simulated)]
+    assert both[1] == pytest.approx(both[0], rel=0.04)
+    assert sum(one["bytes"] for one in simulated["components"]) == both[1]
+
+
+def test_simulate_without_its_libraries_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "qlint.runtime_probes.simulation.simulated", None)
+    assert main(["plan", "--model", "llama-2-7b", "--gpu", "24GB", "--simulate"]) == 2
+    error = capsys.readouterr().err
+    assert "qlint[probe]" in error
+    assert error.count("\n") == 1

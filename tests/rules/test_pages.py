@@ -15,6 +15,7 @@ from qlint.rulebook.page import SECTIONS, Sample, read_page
 from qlint.rulebook.registry import all_rules
 from qlint.rulebook.rule import Rule
 from qlint.rulebook.wording import scientific
+from qlint.settings.file import load_settings
 
 try:
     read: Any = importlib.import_module("qlint.readers").read
@@ -47,8 +48,10 @@ def findings_in(rule: Rule, sample: Sample, folder: Path) -> Iterator[Finding]:
     request = Request(root=str(folder), display_path=sample.name)
     reading = read(str(folder / sample.name), sample.text.encode(), request)
     subjects = reading.recipes if rule.scope == "recipe" else [reading]
+    # The page may show the settings that the rule needs, a card above all.
+    settings = load_settings(str(folder / sample.name))
     for subject in subjects:
-        yield from rule.check(subject, rule.context())
+        yield from rule.check(subject, rule.context(gpu=settings.gpu))
 
 
 def without_origins(message: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from recipe_building import ABSENT, UNKNOWN, recipe
+from recipe_building import ABSENT, UNKNOWN, recipe, written
 
 from qlint.rulebook.training_method import Method, method_of
 
@@ -27,3 +29,21 @@ from qlint.rulebook.training_method import Method, method_of
 )
 def test_method(trainer: object, method: Method | None) -> None:
     assert method_of(recipe(trainer=trainer)) is method
+
+
+@pytest.mark.parametrize(
+    ("said", "method"),
+    [
+        ("kto", Method.KTO),
+        ("dpo", Method.DPO),
+        ("simpo", Method.ORPO),
+        ("ppo", Method.PPO),
+        ("sft", Method.SFT),
+        ("pt", Method.SFT),
+        ("something new", None),
+    ],
+)
+def test_method_of_a_configuration(said: str, method: Method | None) -> None:
+    configured = replace(recipe(trainer=ABSENT), facts={"method": written(said)})
+    assert method_of(configured) is method
+    assert method_of(replace(configured, facts={"method": UNKNOWN})) is None

@@ -67,3 +67,17 @@ def test_replay_repeats_the_uninterrupted_run(build: Any, material: Path) -> Non
     assert first == pytest.approx(expected, abs=1e-5)
     assert second == first
     assert first[0] != first[-1]
+
+
+@pytest.mark.parametrize("build", [tiny_runs.plain_trainer, tiny_runs.sft_trainer])
+def test_rates_are_tried_whatever_the_trainers_schedule_says(build: Any, material: Path) -> None:
+    probe = importlib.import_module("qlint.runtime_probes.learning_rate.probe")
+    run = captured(build(material), steps=8)
+    before = (run.optimizer.param_groups[0]["lr"], run.trainer.state.global_step)
+
+    result = probe.measure(run, steps=5).as_json()
+
+    tried = [trial["lr"] for trial in result["trials"]]
+    assert tried == pytest.approx([1e-3 * 2.0**power for power in range(-2, 5)])
+    assert all(trial["paired_delta"] for trial in result["trials"][1:])
+    assert (run.optimizer.param_groups[0]["lr"], run.trainer.state.global_step) == before

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from typing import Any
 
 from tiny_runs import ACCUMULATION, STEPS
 
@@ -30,7 +32,7 @@ model = AutoModelForCausalLM.from_pretrained(
     device_map="cpu",
 )
 model = get_peft_model(
-    prepare_model_for_kbit_training(model),
+    prepare_model_for_kbit_training(model, {checkpointing}),
     LoraConfig(r=4, lora_dropout=0.1, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"),
 )
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
@@ -113,6 +115,50 @@ while step < {steps}:
             break
 """
 
+WRAPPED = """
+class Wrapper(torch.nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, batch):
+        return self.inner(**batch).loss
+
+
+wrapped = Wrapper(model)
+step = 0
+while step < {steps}:
+    for batch in loader:
+        loss = wrapped(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        step += 1
+        if step == {steps}:
+            break
+"""
+
+COMPILED = """
+model = torch.compile(model, backend="eager")
+for batch in loader:
+    model(**batch).loss.backward()
+    optimizer.step()
+"""
+
+TRAINER = """
+from transformers import Trainer, TrainingArguments
+
+Trainer(
+    model=model,
+    args=TrainingArguments(
+        output_dir=FOLDER + "/out", use_cpu=True, report_to="none", learning_rate=1e-2, max_steps=4
+    ),
+    train_dataset=texts,
+    data_collator=collate,
+).train()
+"""
+
 OWN_LOSS = """
 for batch in loader:
     labels = batch.pop("labels")
@@ -159,6 +205,22 @@ with torch.no_grad():
     model(**next(iter(loader)))
 """
 
+TOO_FAST = """
+import pydoc_data.topics
+
+text = " ".join(pydoc_data.topics.topics.values())[:20000]
+numbers = tokenizer(text)["input_ids"]
+optimizer = torch.optim.AdamW(model.parameters(), lr=0.08)
+model.train()
+for at in range(0, 48 * 12, 48):
+    row = torch.tensor(numbers[at : at + 48])[None]
+    model(input_ids=row, labels=row).loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+"""
+"""On SmolLM2-135M the loss rises from 2.8 to more than 20 within four steps."""
+
 TWO_STEPS = """
 for batch in [next(iter(loader)), next(iter(loader))]:
     model(**batch).loss.backward()
@@ -168,9 +230,25 @@ finished = True
 """
 
 
-def write(folder: Path, loop: str) -> Path:
-    """The script that trains the tiny model in ``folder`` with ``loop``."""
+def write(folder: Path, loop: str, checkpointing: bool = True) -> Path:
+    """The script that trains the model in ``folder`` with ``loop``."""
     path = folder / "loop.py"
-    filled = (_MODEL + loop).format(folder=str(folder), steps=STEPS, accumulation=ACCUMULATION)
+    filled = (_MODEL + loop).format(
+        folder=str(folder), steps=STEPS, accumulation=ACCUMULATION, checkpointing=checkpointing
+    )
     path.write_text(filled)
     return path
+
+
+def probed(script: Path, steps: int, held_out: int = 0) -> Any:
+    """The run of the script, and whether it was stopped."""
+    loops = importlib.import_module("qlint.runtime_probes.capture.loops")
+    patches = importlib.import_module("qlint.runtime_probes.capture.patches")
+    running = importlib.import_module("qlint.runtime_probes.capture.script")
+    runs: list[Any] = []
+    with patches.Patches() as changes:
+        capture = loops.install(changes, steps, held_out, runs.append)
+        stopped = running.run_script(str(script), [], changes)
+        if not stopped:
+            capture.finish()
+    return runs[0], stopped

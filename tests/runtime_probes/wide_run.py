@@ -56,6 +56,8 @@ def wide_run(
                 module.weight.data, requires_grad=False, quant_type="nf4", module=quantised
             )
             quantised.weight = weight.to("cpu")
+            # In an evaluation it would pack the weights so that no gradient passes any more.
+            quantised.support_avx512bf16_for_cpu = False
             model.set_submodule(name, quantised)
     model.is_loaded_in_4bit = True
     model.requires_grad_(False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from qlint.knowledge.shapes import Linear
 from qlint.memory.job import Job
 from qlint.memory.step.base_linear import base_linear, dequantised
-from qlint.memory.step.operations import add, cast, copy, dropout, multiply, unary
+from qlint.memory.step.operations import add, cast, constant, copy, dropout, multiply, unary
 from qlint.memory.step.precision import Precision, plain_linear, trained_linear
 from qlint.memory.step.tensors import Parameter, Tape, Tensor
 from qlint.memory.weights import is_quantised
@@ -62,7 +62,8 @@ def adapted_linear(
     converts = not (quantised and precision.autocast)
     inside = cast(tape, tensor, precision.adapters) if converts else tensor
     if adapter.magnitude is not None:
-        return _with_magnitude(tape, job, precision, linear, adapter, inside, result)
+        changed = _with_magnitude(tape, job, precision, linear, adapter, inside, result)
+        return cast(tape, changed, result.size) if converts else changed
     output = _low_rank(tape, job, precision, linear, adapter, inside)
     if not quantised:
         return cast(tape, add(tape, result, output), result.size)
@@ -79,10 +80,13 @@ def _low_rank(
     adapter: Adapter,
     tensor: Tensor,
 ) -> Tensor:
-    """``lora_B(lora_A(dropout(x))) * scaling``."""
+    """``lora_B(lora_A(dropout(x))) * scaling``; LitGPT pads the product with zeros before
+    (``LoRAQKVLinear.zero_pad``), by ``index_copy``, which saves what it copies."""
     dropped = dropout(tape, tensor, job.lora_dropout)
     narrow = trained_linear(tape, precision, dropped, adapter.a, job.lora_r or 1)
     wide = trained_linear(tape, precision, narrow, adapter.b, linear.outputs)
+    if job.pads_adapters:
+        wide = unary(tape, wide, "input")
     return unary(tape, wide)
 
 
@@ -127,7 +131,7 @@ def _dense(tape: Tape, job: Job, precision: Precision, linear: Linear, size: int
         return cast(tape, weight, size)
     if job.load_in_8bit:
         return tape.new(linear.inputs * linear.outputs, size)
-    return Tensor(None, linear.inputs * linear.outputs, precision.dense, None)
+    return cast(tape, constant(tape, linear.inputs * linear.outputs, precision.dense), size)
 
 
 def _norm_scratch(tape: Tape, linear: Linear, size: int, precision: Precision) -> None:

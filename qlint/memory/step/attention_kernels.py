@@ -144,8 +144,10 @@ def _fused(
         return handed
 
     tape.track(result, inside, backward, (*inside, statistics, result, *mask))
-    # ``transpose(1, 2).contiguous()`` copies where queries are laid out by heads.
-    return copy(tape, result) if job.model.make.joined_rotation else result
+    # FlashAttention lays the result out as the queries are; if that is by heads,
+    # ``transpose(1, 2).contiguous()`` copies.
+    by_heads = job.model.make.joined_rotation and not efficient
+    return copy(tape, result) if by_heads else result
 
 
 _WIDEST_FLASH_HEAD = 256
@@ -174,9 +176,11 @@ def _efficient_scratch(shape: Heads, size: int) -> list[int]:
 
 
 def _needs_mask(job: Job, block: Block, shape: Heads) -> bool:
-    """Padding needs one, and so does a window that ends before the sequence does."""
+    """Padding needs one, sequences packed into one do, and so does a window that the sequence
+    fills (``_ignore_causal_mask_sdpa`` in ``transformers/masking_utils.py``)."""
     window = block.sliding_window
-    return job.padding or (window is not None and window < shape.length)
+    filled = window is not None and window <= shape.length
+    return job.padding or job.packing or filled
 
 
 def _eager(
@@ -201,8 +205,11 @@ def _eager(
         if job.model.make.attention_softcap:
             weights = _capped(tape, weights)
         weights = add(tape, weights, constant(tape, 1, size))
-        # On CUDA the cast to float32 is part of the softmax kernel (``half_to_float``).
-        chances = unary(tape, weights, "result", FLOAT32)
+        # Of float16 the kernel itself makes float32 (``half_to_float`` in ``SoftMax.cpp``).
+        half = (job.autocast or job.base_dtype) == "float16"
+        wide = weights if half else cast(tape, weights, FLOAT32)
+        chances = unary(tape, wide, "result", FLOAT32)
+        del wide
         del weights
         narrow = cast(tape, chances, query.size)
         del chances

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qlint.knowledge.shapes import Linear
 from qlint.memory.job import Job
 from qlint.memory.quantisation import absmax_scratch
-from qlint.memory.step.operations import cast, custom, scratch
+from qlint.memory.step.operations import cast, scratch
 from qlint.memory.step.precision import Precision, plain_linear
 from qlint.memory.step.tensors import Gradient, Tape, Tensor
 from qlint.memory.weights import is_quantised
@@ -55,12 +55,11 @@ def _four_bits(
     inside = cast(tape, tensor, compute)
     in_size = inside.elements
     weight = dequantised(tape, job, linear, compute)
-    multiplied = custom(
-        tape,
+    multiplied = tape.track(
+        tape.new(rows * linear.outputs, compute),
         (inside,),
-        rows * linear.outputs,
-        compute,
-        lambda gradient: _input_gradient(tape, job, precision, linear, in_size, gradient),
+        lambda node, gradient: _input_gradient(tape, job, precision, linear, in_size, gradient),
+        context=(inside,) if job.keeps_quantised_inputs else (),
     )
     del weight, inside
     return cast(tape, multiplied, tensor.size)

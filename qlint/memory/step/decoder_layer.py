@@ -7,7 +7,7 @@ from qlint.memory.job import Job
 from qlint.memory.step.attention import Project, attention
 from qlint.memory.step.feed_forward import feed_forward
 from qlint.memory.step.normalisation import norm
-from qlint.memory.step.operations import add
+from qlint.memory.step.operations import add, dropout
 from qlint.memory.step.precision import Precision
 from qlint.memory.step.tensors import Tape, Tensor
 
@@ -21,11 +21,14 @@ def decoder_layer(
     def normed(tensor: Tensor) -> Tensor:
         return norm(tape, make.norm, precision, tensor, width)
 
+    def thinned(tensor: Tensor) -> Tensor:
+        return dropout(tape, tensor, make.residual_dropout)
+
     if make.placement == "parallel":
         inside = normed(hidden)
         mixed = attention(tape, job, precision, block, project, inside)
         widened = feed_forward(tape, job, precision, block, project, inside)
-        both = add(tape, mixed, widened)
+        both = add(tape, thinned(mixed), thinned(widened))
         del mixed, widened
         return add(tape, both, hidden)
     # Where norms come after, the halves see the stream itself.
@@ -33,8 +36,7 @@ def decoder_layer(
     after = make.placement in ("around", "after")
     inside = normed(hidden) if before else hidden
     mixed = attention(tape, job, precision, block, project, inside)
-    if after:
-        mixed = normed(mixed)
+    mixed = thinned(normed(mixed) if after else mixed)
     # ``hidden_states`` is bound to the sum from here on; ``residual`` to the stream before it.
     del inside
     middle = add(tape, hidden, mixed)
@@ -42,6 +44,5 @@ def decoder_layer(
     inside = normed(middle) if before else middle
     widened = feed_forward(tape, job, precision, block, project, inside)
     del inside
-    if after:
-        widened = normed(widened)
+    widened = thinned(normed(widened) if after else widened)
     return add(tape, middle, widened)

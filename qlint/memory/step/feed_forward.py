@@ -64,8 +64,10 @@ def activation(tape: Tape, copies: int, tensor: Tensor) -> Tensor:
     powered = unary(tape, tensor, "input")
     bent = unary(tape, powered, "result")
     del powered
+    raised = unary(tape, bent)
+    del bent
     halved = unary(tape, tensor)
-    return multiply(tape, halved, bent)
+    return multiply(tape, halved, raised)
 
 
 def _experts(

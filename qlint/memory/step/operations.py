@@ -71,18 +71,20 @@ def unary(tape: Tape, tensor: Tensor, saves: str = "nothing", size: int | None =
 
 
 def multiply(tape: Tape, left: Tensor, right: Tensor) -> Tensor:
-    """``left * right``: each is saved where the other is tracked."""
-    sizes = left.size, right.size
-    widest = max(sizes)
+    """``left * right``: each is saved where the other is tracked; the gradient of one that was
+    broadcast is summed up after it was made in full."""
+    widest = max(left.size, right.size)
     result = tape.new(max(left.elements, right.elements), widest)
-    tracked = left.tracked, right.tracked
+    operands = [(operand.tracked, operand.elements, operand.size) for operand in (left, right)]
     saved = (*((right,) if left.tracked else ()), *((left,) if right.tracked else ()))
 
     def formula(node: Node, gradient: Tensor) -> tuple[Gradient, ...]:
         handed: list[Gradient] = []
-        for needed, size in zip(tracked, sizes, strict=True):
-            product = tape.new(gradient.elements, widest) if needed else None
-            handed.append(product if product is None else _cast_gradient(tape, product, size))
+        for needed, elements, size in operands:
+            part = tape.new(gradient.elements, widest) if needed else None
+            if part is not None and elements < gradient.elements:
+                part = tape.new(elements, widest)
+            handed.append(part if part is None else _cast_gradient(tape, part, size))
         return tuple(handed)
 
     return tape.track(result, (left, right), formula, saved)

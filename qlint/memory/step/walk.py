@@ -17,8 +17,8 @@ from qlint.memory.step.adapted_linear import Adapter, adapted_linear, new_adapte
 from qlint.memory.step.decoder_layer import decoder_layer
 from qlint.memory.step.ledger import Amounts, Event, Ledger, balance, highest
 from qlint.memory.step.loss import LOGITS, head
-from qlint.memory.step.precision import Precision, precision_of
-from qlint.memory.step.tensors import Node, Parameter, Tape, Tensor
+from qlint.memory.step.precision import FLOAT32, Precision, precision_of
+from qlint.memory.step.tensors import GRADIENTS, Node, Parameter, Tape, Tensor
 from qlint.memory.targets import adapted_linears
 
 BACKWARD = "gradients on the way"
@@ -51,6 +51,8 @@ class Replay:
     """New gradients, and what the graph holds on to until the loss is dropped."""
     forward: tuple[Event, ...]
     backward: tuple[Event, ...]
+    stream: int
+    """Bytes an element of the residual stream that comes out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +67,46 @@ def walk(job: Job) -> Walk:
     """Replay every kind of layer of this job once."""
     precision = precision_of(job)
     accumulates = job.gradient_accumulation_steps > 1
-    blocks = [block for block in job.model.blocks for _ in range(block.layers)]
-    # The first layer's input may need no gradient, so it keeps less.
-    replays = {
-        (block, first): _layer(job, precision, block, accumulates, first)
-        for block, first in {(block, index == 0) for index, block in enumerate(blocks)}
-    }
-    layers = tuple(replays[block, index == 0] for index, block in enumerate(blocks))
-    return Walk(layers, _head(job, precision, accumulates))
+    # The embeddings set the precision of the residual stream; layers may widen it.
+    stream = precision.rest
+    known: dict[tuple[Block, bool, int], Replay] = {}
+    layers: list[Replay] = []
+    for block in _layers(job):
+        # The first layer's input may need no gradient, so it keeps less.
+        key = block, not layers, stream
+        if key not in known:
+            known[key] = _layer(job, precision, block, accumulates, not layers, stream)
+        layers.append(known[key])
+        stream = known[key].stream
+    return Walk(tuple(layers), _head(job, precision, accumulates, stream))
 
 
-def stations(walked: Walk) -> Iterator[Station]:
-    """Every stretch of a micro-step in its order, with all that is allocated at its peak."""
+def _layers(job: Job) -> Iterator[Block]:
+    for block in job.model.blocks:
+        for _ in range(block.layers):
+            yield block
+
+
+def held_between_steps(job: Job, walked: Walk) -> Amounts:
+    """What names in a hand-written loop keep alive through the next forward: the logits, and what
+    stands on the graph's nodes."""
+    if not job.holds_outputs:
+        return {}
+    precision = precision_of(job)
+    size = precision.autocast or precision.rest
+    tokens = job.per_device_train_batch_size * job.max_seq_length
+    logits = tokens * job.model.vocabulary * size if job.loss.materialises else 0
+    held = _sum({LOGITS: logits}, *(layer.left for layer in walked.layers))
+    return {kind: amount for kind, amount in held.items() if kind != GRADIENTS}
+
+
+def stations(walked: Walk, held: Amounts | None = None) -> Iterator[Station]:
+    """Every stretch of a micro-step in its order, with all that is allocated at its peak.
+
+    ``held`` is there until the loss of this step has taken the place of the last one.
+    """
     below: Amounts = {}
-    cache: Amounts = {}
+    cache: Amounts = held or {}
     for index, replay in enumerate(walked.layers):
         yield Station(f"forward of layer {index}", _sum(below, cache, replay.forward_peak))
         below, cache = _sum(below, replay.kept), _sum(cache, replay.cache)
@@ -92,7 +120,9 @@ def stations(walked: Walk) -> Iterator[Station]:
     yield Station("end of the backward", gradients)
 
 
-def _layer(job: Job, precision: Precision, block: Block, accumulates: bool, first: bool) -> Replay:
+def _layer(
+    job: Job, precision: Precision, block: Block, accumulates: bool, first: bool, stream: int
+) -> Replay:
     ledger = Ledger()
     adapters = _adapters(job, precision, block, accumulates)
     checkpointed = job.gradient_checkpointing
@@ -104,7 +134,7 @@ def _layer(job: Job, precision: Precision, block: Block, accumulates: bool, firs
 
         return decoder_layer(on, job, precision, block, project, hidden)
 
-    hidden = tape.new(_hidden_elements(job), precision.rest)
+    hidden = tape.new(_hidden_elements(job), stream)
     # Only preparation for checkpointing makes the embeddings' output require a gradient.
     if checkpointed or not first:
         tape.source(hidden)
@@ -129,7 +159,9 @@ def _layer(job: Job, precision: Precision, block: Block, accumulates: bool, firs
     del graph
     events = tuple(ledger.events)
     cache = _difference(until_the_end, kept)
-    return Replay(forward_peak, kept, cache, backward_peak, left, events[:mark], events[mark:])
+    return Replay(
+        forward_peak, kept, cache, backward_peak, left, events[:mark], events[mark:], result_size
+    )
 
 
 def _gradient(tape: Tape, job: Job, size: int) -> Tensor:
@@ -162,11 +194,11 @@ def _recompute(
     return ends
 
 
-def _head(job: Job, precision: Precision, accumulates: bool) -> Replay:
+def _head(job: Job, precision: Precision, accumulates: bool, stream: int) -> Replay:
     ledger = Ledger()
     tape = Tape(ledger)
     trained = _trained_output(job, precision, accumulates)
-    hidden = tape.new(_hidden_elements(job), precision.rest)
+    hidden = tape.new(_hidden_elements(job), stream)
     tape.source(hidden)
     loss = head(tape, job, precision, hidden, trained)
     forward_peak = highest(ledger.events)[1]
@@ -182,7 +214,7 @@ def _head(job: Job, precision: Precision, accumulates: bool) -> Replay:
     ends.clear()
     del end
     events, left = tuple(ledger.events), balance(ledger.events)
-    return Replay(forward_peak, {}, {}, backward_peak, left, events[:mark], events[mark:])
+    return Replay(forward_peak, {}, {}, backward_peak, left, events[:mark], events[mark:], FLOAT32)
 
 
 def _highest_after(ledger: Ledger, kept: Amounts, mark: int) -> Amounts:

@@ -127,6 +127,8 @@ def place_of(argument: Argument, via: str) -> Given:
 def _is_value(argument: Argument, before: list[Argument]) -> bool:
     if argument.text == "--":
         return False
+    if before and not argument.text.strip():
+        return False  # A backslash before a blank, not before the end of the line.
     if argument.unknown is not None:
         return not before and not argument.text.startswith("--")
     return not argument.text.startswith("-") or _NUMBER.match(argument.text) is not None

@@ -13,6 +13,7 @@ from qlint.readers.commands import Argument
 from qlint.readers.documents import nodes
 from qlint.readers.documents.nodes import Scalar
 from qlint.readers.frameworks import registry
+from qlint.readers.frameworks.facts import facts_of
 from qlint.readers.frameworks.option_words import (
     Words,
     place_of,
@@ -120,6 +121,7 @@ def run(start: Start, root: nodes.Mapping) -> tuple[Recipe, list[Note]]:
         {name: sheet.fields.get(name, ABSENT) for name in FIELD_NAMES},
         assumptions=(*_premises(start, world), *start.assumptions, *sheet.assumptions),
         versions=_versions(knowledge, start.versions),
+        facts=facts_of(sheet),
         names=_names(sheet),
     )
     return recipe, sheet.notes

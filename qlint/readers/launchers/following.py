@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from qlint import readers
+from qlint.knowledge.programs import is_installed_module
 from qlint.readers.around import Around
 from qlint.readers.commands import Argument, Command
 from qlint.readers.companions import join_started
@@ -15,6 +16,7 @@ from qlint.readers.gate import holds_run, launches
 from qlint.readers.input_kinds import CONFIGURATIONS
 from qlint.readers.launch_syntax import read_launcher
 from qlint.readers.launchers.accelerating import Told, accelerate_settings
+from qlint.readers.launchers.entries import program_of
 from qlint.readers.launchers.finding import Files, Found
 from qlint.readers.launchers.launch import Launch
 from qlint.readers.launchers.processes import WORLD_SIZE, task_variables, world_size
@@ -171,7 +173,7 @@ class _Step:
         if self.launch.program.text == "-" and self.command.stdin is not None:
             return self._read_input()
         found = self._program()
-        if found is not None:
+        if found is not None and not self._is_entry(found):
             return self._read_file(found)
         further = (".py",) if starts == "tool" else ()
         for configuration in self.files.configurations(self.launch.arguments, further):
@@ -181,8 +183,20 @@ class _Step:
 
     def _program(self) -> Found | None:
         if self.launch.starts == "module":
-            return self.files.find_module(self.launch.program.text)
+            name = self.launch.program.text
+            # In the package's own repository it is that program too.
+            return None if is_installed_module(name) else self.files.find_module(name)
         return self.files.find(self.launch.program) if self.launch.starts == "script" else None
+
+    def _is_entry(self, found: Found) -> bool:
+        """Whether a script hands all to a framework, whose program it is then."""
+        data = self._data(found)
+        program = program_of(data) if data is not None else None
+        if program is None:
+            return False
+        word = replace(self.launch.program, text=program, unknown=None)
+        self.launch = replace(self.launch, program=word, starts="tool")
+        return True
 
     def _read_file(self, found: Found) -> bool:
         """Read a script or a configuration with the arguments and variables that it gets."""

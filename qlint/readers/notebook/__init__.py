@@ -19,7 +19,7 @@ def needs_ipython(path: str, data: bytes) -> bool:
 
     One that Python runs as it is stays a script.
     """
-    from qlint.readers.gate import check_nesting, check_text, parse_gate
+    from qlint.readers.gate import check_nesting, check_syntax, check_text
     from qlint.recipe import Problem
 
     if b"# MAGIC" in data:
@@ -27,4 +27,4 @@ def needs_ipython(path: str, data: bytes) -> bool:
     text = check_text(data, path)
     if isinstance(text, Problem) or check_nesting(text, path) is not None:
         return False
-    return isinstance(parse_gate(text, path), Problem)
+    return check_syntax(text, path) is not None

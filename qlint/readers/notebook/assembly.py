@@ -11,7 +11,7 @@ from typing import Any
 
 import libcst as cst
 
-from qlint.readers.gate import check_nesting, holds_run, parse_gate
+from qlint.readers.gate import check_nesting, check_syntax, holds_run
 from qlint.readers.notebook.cells import Cell, Cells
 from qlint.readers.notebook.commands import PRELUDE, STARTED, Command, Commands
 from qlint.readers.notebook.masking import mask_cell
@@ -184,11 +184,7 @@ def _broken(path: str, lines: list[str]) -> Problem | None:
         return excess
     if "\0" in text:
         return Problem(path, "holds a NUL character", text[: text.index("\0")].count("\n") + 1)
-    parsed = parse_gate(text, path)
-    if not isinstance(parsed, Problem):
-        return None
-    # F-strings of a newer Python than the one that qlint runs on are no mistake of the notebook.
-    return None if "f-string" in parsed.message and _libcst_error(text) is None else parsed
+    return check_syntax(text, path)
 
 
 def _rest(lines: list[str], path: str) -> tuple[list[str] | None, str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import libcst as cst
@@ -23,15 +23,18 @@ from qlint.readers.python.project import LocalModule
 from qlint.readers.python.source import SourceFile, origins
 from qlint.readers.python.values import Const, OneOf, Value
 from qlint.readers.python.words import Word
+from qlint.readers.relocation import move_origin
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(?P<expression>[^{}]+)\}|\$\{?(?P<name>[A-Za-z_]\w*)\}?")
 _LONGEST_EXPRESSION = 200
+_WORD = re.compile(r"[\w./:=,@%+-]+\Z")
 
 
 class Started(NamedTuple):
     """Text for the shell as it is run: placeholders filled, files and variables of that moment.
 
-    ``variables`` stand in ``text`` for placeholders that are not known.
+    ``variables`` stand in ``text`` for placeholders; ``grown`` says where it is longer than what
+    the notebook holds: positions in ``text``, and by how much.
     """
 
     command: Command
@@ -40,6 +43,7 @@ class Started(NamedTuple):
     written: Mapping[str, WrittenFile]
     environment: Mapping[str, Argument]
     variables: Mapping[str, Argument]
+    grown: Sequence[tuple[int, int]] = ()
 
 
 @function(f"{MODULE}.cell")
@@ -91,50 +95,71 @@ def _command_of(call: Call) -> tuple[NotebookSource | None, Command | None]:
 
 def _started(machine: Machine, command: Command, frame: Frame) -> Started:
     variables: dict[str, Argument] = {}
+    grown: list[tuple[int, int]] = []
     text = command.text
     if command.expands:
-        text = _filled(machine, text, frame, variables)
+        text = _filled(machine, text, frame, variables, grown)
     given = machine.environment.holder.slots.data.items()
     return Started(
         command,
         text,
         machine.project.folder,
         dict(machine.project.written),
-        {name: _argument(value, name) for name, value in given if isinstance(name, str)},
+        {name: _argument(value, name, frame) for name, value in given if isinstance(name, str)},
         variables,
+        grown,
     )
 
 
 def _filled(
-    machine: Machine, text: str, frame: Frame, lost: dict[str, Argument] | None = None
+    machine: Machine,
+    text: str,
+    frame: Frame,
+    variables: dict[str, Argument] | None = None,
+    grown: list[tuple[int, int]] | None = None,
 ) -> str:
     """``{expression}`` and ``$name`` replaced by what they are known to be, else left alone.
 
-    In text for the shell, which has the environment itself, a variable stands for each value of the
-    notebook that is not known; ``lost`` takes them.
+    In text for the shell, which has the environment itself, a variable stands for a value of the
+    notebook that is one word or is not known; ``variables`` takes them.
     """
 
     def fill(found: re.Match[str]) -> str:
+        made = replacement(found)
+        if grown is not None and len(made) != len(found.group()):
+            shift = sum(more for _, more in grown)
+            more = len(made) - len(found.group())
+            grown.append((found.start() + shift + len(made), more))
+        return made
+
+    def replacement(found: re.Match[str]) -> str:
         if found.group() in ("{{", "}}"):
             return found.group()[0]
         name = found["name"]
         value = frame.find(name) if name else _evaluated(machine, found["expression"], frame)
-        if name and value is None and lost is None:
+        if name and value is None and variables is None:
             value = machine.environment.get(name)
-        if isinstance(value, Const):
+        quoted = text.count("'", 0, found.start()) % 2 == 1
+        one_word = isinstance(value, Const) and _WORD.match(str(value.value)) and not quoted
+        if isinstance(value, Const) and (variables is None or not one_word):
             return str(value.value)
-        if lost is None or (value is None and (name or not found["expression"].isidentifier())):
+        if variables is None or (
+            value is None and (name or not found["expression"].isidentifier())
+        ):
             return found.group()
-        variable = f"qlint_placeholder_{len(lost)}"
-        lost[variable] = _argument(value, found.group())
+        variable = f"qlint_placeholder_{len(variables)}"
+        variables[variable] = _argument(value, found.group(), frame)
         return f"${{{variable}}}"
 
     return _PLACEHOLDER.sub(fill, text)
 
 
-def _argument(value: Value | None, name: str) -> Argument:
+def _argument(value: Value | None, name: str, frame: Frame) -> Argument:
     """A value of the notebook as a word of a command."""
+    file = frame.file
+    maps = {file.path: file.places} if isinstance(file, NotebookSource) else {}
     stations = origins(value.trace) if value is not None else ()
+    stations = tuple(move_origin(station, maps) for station in stations)
     if isinstance(value, Const):
         return Argument(str(value.value), stations)
     return Argument(name, stations, f"{name} is known only when the notebook runs")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from qlint.readers import commands as shell
 from qlint.readers.gate import holds_launch
 from qlint.readers.launchers import follow
 from qlint.readers.launchers.understanding import understand
@@ -13,7 +14,7 @@ from qlint.readers.notebook.effects import Started
 from qlint.readers.places import LineMap
 from qlint.readers.request import Request
 from qlint.readers.shell import Script, run_line
-from qlint.recipe import Reading, Recipe
+from qlint.recipe import Origin, Reading, Recipe
 
 
 def starts_something(command: Command) -> bool:
@@ -49,9 +50,40 @@ def follow_line(
         variables=started.variables,
         written=started.written,
     )
-    reading = follow(script.commands, asked, path, kind="notebook")
+    commands = [_as_written(one, started) for one in script.commands]
+    reading = follow(commands, asked, path, kind="notebook")
     recipes = tuple(_with_versions(recipe, versions) for recipe in reading.recipes)
     return replace(reading, recipes=recipes)
+
+
+def _as_written(command: shell.Command, started: Started) -> shell.Command:
+    """A command whose words stand where the notebook has them, before anything was filled in."""
+    if not started.grown:
+        return command
+    own = started.command
+    lines = started.text.split("\n")
+    starts = [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines))]
+
+    def column(line: int | None, column: int | None) -> int | None:
+        number = (line or 0) - own.line
+        if column is None or not 0 <= number < len(lines):
+            return column
+        first = own.start if number == 0 else 1
+        position = starts[number] + column - first
+        before = [more for end, more in started.grown if starts[number] < end <= position]
+        return max(column - sum(before), 1)
+
+    def placed(origin: Origin) -> Origin:
+        if origin.cell != own.cell.number:
+            return origin
+        return replace(
+            origin,
+            column=column(origin.line, origin.column),
+            end_column=column(origin.end_line, origin.end_column),
+        )
+
+    words = tuple(replace(one, origin=tuple(map(placed, one.origin))) for one in command.words)
+    return replace(command, words=words)
 
 
 def _places(command: Command, shown: str) -> LineMap:

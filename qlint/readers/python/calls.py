@@ -11,6 +11,7 @@ from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.machine import (
     MAX_CALL_DEPTH,
+    MAX_DESCENTS,
     MAX_RECURSION,
     Machine,
     Raised,
@@ -32,6 +33,7 @@ from qlint.readers.python.values import (
     Unknown,
     UserClass,
     Value,
+    alternatives,
     decorator_name,
     one_of,
 )
@@ -175,9 +177,9 @@ def call_function(
     wrapped = _entry_arguments(machine, function, arguments, node, frame)
     if wrapped is not None:
         arguments = wrapped
-    depth = sum(1 for open_node in machine.stack if open_node is function.node)
-    if machine.depth >= MAX_CALL_DEPTH or depth >= MAX_RECURSION:
-        return unknown(frame, node, f"{function.name}() is nested too deeply to follow")
+    if _is_too_deep(machine, function, arguments, frame):
+        reason = f"{function.name}() is nested too deeply to follow"
+        return unknown(frame, node, reason, *arguments.every())
     inner = Frame(function.closure.file, function.closure, function, function.owner)
     inner.receiver = receiver
     inner.doubts = machine.doubts
@@ -190,6 +192,38 @@ def call_function(
     finally:
         machine.stack.pop()
         machine.depth -= 1
+
+
+def _is_too_deep(
+    machine: Machine, function: Function, arguments: Arguments, frame: Frame
+) -> bool:
+    """Whether a call is nested deeper than is followed.
+
+    A function that calls itself goes deeper where it walks data that is known and nothing that is
+    not known has decided to call it: that ends, and what it costs is counted.
+    """
+    if machine.depth >= MAX_CALL_DEPTH:
+        return True
+    depth = sum(1 for open_node in machine.stack if open_node is function.node)
+    if depth < MAX_RECURSION:
+        return False
+    caller = frame
+    while caller.comprehension and caller.parent is not None:
+        caller = caller.parent
+    machine.descents += 1
+    return (
+        machine.descents > MAX_DESCENTS
+        or machine.doubts > caller.doubts
+        or arguments.rest is not None
+        or not any(map(_is_data, arguments.every()))
+        or any(isinstance(value, Unknown | OneOf) for value in arguments.every())
+    )
+
+
+def _is_data(value: Value) -> bool:
+    return isinstance(value, Const) or (
+        isinstance(value, Ref) and isinstance(value.target, Sequence | Mapping)
+    )
 
 
 def _entry_arguments(
@@ -317,7 +351,7 @@ def run_callbacks(machine: Machine, arguments: Arguments, node: cst.CSTNode, fra
     the program's memory are dropped.
     """
     escape(machine, arguments, node, frame)
-    for value in arguments.every():
+    for value in (one.value for given in arguments.every() for one in alternatives(given)):
         callback = value.callee if isinstance(value, Partial) else value
         if not isinstance(callback, Function | Bound):
             continue

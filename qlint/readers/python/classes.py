@@ -54,11 +54,13 @@ def instantiate(
     machine: Machine, cls: UserClass, arguments: Arguments, node: cst.CSTNode, frame: Frame
 ) -> Value:
     """``cls(...)``."""
-    from qlint.readers.python.libraries import library_role
+    from qlint.readers.python.libraries import Call, call_library, library_role
     from qlint.readers.python.libraries.dict_classes import inherits_from_dict
 
     base = cls.library_base()
     name = canonical(base) if base is not None else None
+    if name == "transformers.HfArgumentParser" and _is_alignment_parser(cls):
+        return call_library(machine, Call("alignment.H4ArgumentParser", arguments, node, frame))
     if name is not None and name.rsplit(".", 1)[-1] in ("Enum", "IntEnum", "StrEnum"):
         return _member(cls, arguments, node, frame)
     role = library_role(name) if name is not None else "object"
@@ -77,6 +79,12 @@ def instantiate(
     else:
         _initialise_library(machine, made, cls, arguments, node, frame)
     return made
+
+
+def _is_alignment_parser(cls: UserClass) -> bool:
+    """The alignment handbook's parser, which many projects hold a copy of."""
+    own = ("parse", "parse_yaml_and_args")
+    return cls.name == "H4ArgumentParser" and all(cls.find(name) is not None for name in own)
 
 
 def _class_attribute(cls: UserClass, key: Hashable) -> Value | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import libcst as cst
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MAX_STEPS = 100_000
 MAX_CALL_DEPTH = 20
 MAX_RECURSION = 2
+"""How deep a function that calls itself is followed where what it is given is not known."""
+MAX_DESCENTS = 3_000
+"""Calls deeper than that on data that is known, in one evaluation."""
 
 
 class Exhausted(Exception):
@@ -40,6 +43,13 @@ class Raised(Exception):
         self.reason = reason
         self.kind = kind
         """The name of the error where it is known."""
+
+
+class Guard(NamedTuple):
+    """An open ``try`` block that has handlers: its scope, and whether they expect a NameError."""
+
+    frame: Frame
+    names: bool
 
 
 class Event:
@@ -83,6 +93,8 @@ class Machine:
         self.journal = Journal()
         self.steps = 0
         self.depth = 0
+        self.descents = 0
+        """Calls that functions made of themselves on known data, deeper than others go."""
         self.stack: list[cst.CSTNode] = []
         self.events: list[Event] = []
         self.assumptions: dict[str, None] = {}
@@ -93,8 +105,8 @@ class Machine:
         self.loops: list[LoopState] = []
         self.doubts = 0
         """How many forks are open because of what is not known."""
-        self.guards: list[Frame] = []
-        """The scopes of the open ``try`` blocks that have handlers."""
+        self.guards: list[Guard] = []
+        """The open ``try`` blocks that have handlers."""
         self.contexts: list[Instance] = []
         """Library objects whose ``with`` block is open, innermost last."""
         self.flags: dict[str, bool] = {}
@@ -225,9 +237,17 @@ def unknown(
 
 
 def raise_error(machine: Machine, frame: Frame, kind: str, reason: str) -> None:
-    """An error that ends the block where it is caught right here; elsewhere it is passed over."""
-    if machine.guards and machine.guards[-1] is frame:
-        raise Raised(reason, kind)
+    """An error that ends the block where it is caught right here; elsewhere it is passed over.
+
+    A name that nothing defines is most likely one that was cut out with the rest of the file.
+    """
+    guard = machine.guards[-1] if machine.guards else None
+    if guard is None or guard.frame is not frame:
+        return
+    if kind == "NameError" and not guard.names:
+        machine.assume(f"{reason} is defined, though nothing here defines it")
+        return
+    raise Raised(reason, kind)
 
 
 def code(file: SourceFile, node: cst.CSTNode, limit: int = 80) -> str:

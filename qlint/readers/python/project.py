@@ -10,7 +10,7 @@ from functools import lru_cache
 import libcst as cst
 
 from qlint.knowledge import libraries
-from qlint.readers.gate import check_nesting, check_text, parse_gate
+from qlint.readers.gate import check_nesting, check_syntax, check_text
 from qlint.readers.places import WrittenFile
 from qlint.readers.project_files import ProjectFiles
 from qlint.readers.python.libraries.optional import load_for
@@ -55,9 +55,9 @@ def parse_source(path: str, data: bytes) -> SourceFile | Problem:
     too_deep = check_nesting(text, path)
     if too_deep is not None:
         return too_deep
-    parsed = parse_gate(text, path)
-    if isinstance(parsed, Problem):
-        return parsed
+    error = check_syntax(text, path)
+    if error is not None:
+        return error
     try:
         load_for(text)
         return SourceFile(path, text, cst.parse_module(text))

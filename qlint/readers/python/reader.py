@@ -134,6 +134,7 @@ def build_recipes(
                 own_variants,
                 outcome.assumptions,
                 versions,
+                facts=run.facts,
                 names=run.names,
             )
         )

@@ -204,7 +204,7 @@ def _taken(machine: Machine, run: Runner, node: cst.If, frame: Frame) -> Ended:
     try:
         signal = run()
     except Raised as raised:
-        if machine.guards and machine.guards[-1] is frame:
+        if machine.guards and machine.guards[-1].frame is frame:
             machine.journal.keep()
             raise  # It is caught right here.
         machine.journal.take_back()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import libcst as cst
@@ -12,9 +13,11 @@ from qlint.readers.python.blocks import run_block, statement
 from qlint.readers.python.calls import call_function
 from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.frames import Frame
-from qlint.readers.python.machine import Machine, Raised, code
+from qlint.readers.python.machine import Guard, Machine, Raised, code
 from qlint.readers.python.values import Const, Function, Instance, Ref, Unknown, Value
 from qlint.readers.python.ways import Continuation, Ended, Split, Way, settle
+
+_LEAVES = re.compile(r"\bexit\(|^\s*raise\b", re.MULTILINE)
 
 
 @statement(cst.Try, cst.TryStar)
@@ -58,8 +61,10 @@ def _finally(machine: Machine, node: Any, signal: Ended, frame: Frame) -> Ended:
 
 def _guarded(machine: Machine, node: Any, frame: Frame) -> tuple[Ended, bool]:
     """How the block ended, and whether that was in a handler."""
-    guards = [*machine.guards, frame] if node.handlers else machine.guards
-    before, machine.guards = machine.guards, guards
+    before = machine.guards
+    if node.handlers:
+        expects_names = any(_expects_names(handler, frame) for handler in node.handlers)
+        machine.guards = [*before, Guard(frame, expects_names)]
     try:
         return run_block(machine, node.body, frame), False
     except Raised as raised:
@@ -75,6 +80,13 @@ def _guarded(machine: Machine, node: Any, frame: Frame) -> tuple[Ended, bool]:
         raise
     finally:
         machine.guards = before
+
+
+def _expects_names(handler: cst.ExceptHandler, frame: Frame) -> bool:
+    """Whether a handler may be there for a name that is not defined: it goes on afterwards."""
+    if handler.type is None or "NameError" in code(frame.file, handler.type):
+        return True
+    return _LEAVES.search(frame.file.code(handler)) is None
 
 
 def _passes_on(handler: cst.ExceptHandler, raised: Raised, frame: Frame) -> bool:

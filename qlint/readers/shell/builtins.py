@@ -145,8 +145,7 @@ def _source(machine: Machine, node: Simple, words: list[Value], state: State) ->
         return Truth(True)
     line = state.source.line_of(node.start)
     name = words[1].text
-    path = state.path(name)
-    data = None if words[1].unknown is not None else _read(machine, path, state)
+    path, data = (name, None) if words[1].unknown is not None else _sourced(machine, name, state)
     if data is None:
         if not _NO_SETTINGS.match(os.path.basename(name)):
             machine.assume(f"{short(name)}, which line {line} sources, sets nothing that matters")
@@ -167,6 +166,22 @@ def _source(machine: Machine, node: Simple, words: list[Value], state: State) ->
     if state.ended == "return":
         state.ended = None
     return Truth(True)
+
+
+def _sourced(
+    machine: Machine, name: str, state: State
+) -> tuple[str, tuple[SourceText, bool] | None]:
+    """The file that is sourced; a script lies in a folder of the project and is started above."""
+    path = state.path(name)
+    data = _read(machine, path, state)
+    folder = state.folder
+    while data is None and not os.path.isabs(name) and machine.inside(os.path.dirname(folder)):
+        folder = os.path.dirname(folder)
+        path = os.path.normpath(os.path.join(folder, name))
+        data = _read(machine, path, state)
+        if data is not None:
+            machine.assume(f"started in {machine.request.display(folder)}")
+    return path, data
 
 
 def _read(machine: Machine, path: str, state: State) -> tuple[SourceText, bool] | None:

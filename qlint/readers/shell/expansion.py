@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _SPACE = Piece(Segment(" "), True)
 _HOME = "the home folder is known only where this runs"
 _LONGEST_LISTING = 1_000
+_MOST_LINES = 200
+"""Parts of a text on several lines that each know where they stand."""
 
 
 class Expander:
@@ -90,7 +92,10 @@ class Expander:
             return unknown(self.written(word), _HOME, (self.origin(word, via),))
         if len(word.parts) == 1 and first.exact:
             return Value((Segment(first.text, self.source, first.start, via),))
-        text = "".join(part.text for part in word.parts if isinstance(part, Literal))
+        literals = [part for part in word.parts if isinstance(part, Literal)]
+        if len(literals) <= _MOST_LINES and "\n" in self.source.text[word.start : word.end]:
+            return Value(tuple(self._segment(part, via) for part in literals if part.text))
+        text = "".join(part.text for part in literals)
         place = self.source.stations(word.start, word.end, via)
         return known(text, place)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from qlint.readers.commands import Argument
 from qlint.readers.places import WrittenFile
 from qlint.readers.shell.outputs import Output
 from qlint.readers.shell.source import SourceText
 from qlint.readers.shell.syntax import Function
-from qlint.readers.shell.values import EMPTY, Value, unknown
+from qlint.readers.shell.values import EMPTY, Segment, Value, unknown
 from qlint.recipe import Origin
 
 
@@ -155,8 +156,29 @@ def _either(name: str, live: list[tuple[str, State]], line: int) -> Variable:
             stations += variable.value.origins
     reason = f"{name} is {', '.join(choices)} (line {line})"
     only = presumed.pop() if len(presumed) == 1 else None
-    value = unknown(f"${name}", reason, stations, only)
-    return Variable(value, None, exported)
+    start = _in_common(way.variables.get(name) for _, way in live)
+    if only is not None:
+        only = only[sum(len(segment.text) for segment in start) :]
+    rest = unknown(f"${name}", reason, stations, only)
+    return Variable(Value((*start, *rest.segments)), None, exported)
+
+
+def _in_common(variables: Iterable[Variable | None]) -> tuple[Segment, ...]:
+    """What the values of a variable start with on every way, up to the end of a word."""
+    values = [one.value.segments if one is not None else () for one in variables]
+    start = next(iter(values), ())
+    for segments in values:
+        same = takewhile(_is_one, zip(start, segments, strict=False))
+        start = tuple(segment for segment, _ in same)
+    rests = ["".join(one.text for one in segments[len(start) :]) for segments in values]
+    ends_word = all(not rest or rest[0].isspace() for rest in rests)
+    return (*start, Segment(" ")) if start and ends_word else ()
+
+
+def _is_one(pair: tuple[Segment, Segment]) -> bool:
+    """Whether two segments are one, whatever stations either went through since."""
+    one, other = pair
+    return (one.text, one.unknown) == (other.text, other.unknown)
 
 
 def _shown(text: str) -> str:

@@ -41,8 +41,19 @@ def test_variables_of_the_notebook_are_filled_in(tmp_path: Path) -> None:
     reading = read_cells(tmp_path, "cfg = {'lr': 3e-4}\nname = 'train'",
                          "!python {name}.py --lr {cfg['lr']}")  # fmt: skip
     assert only_field(reading, "learning_rate").value == 3e-4
+    line = "!python {name}.py --lr {lr}"
+    reading = read_cells(tmp_path, f"lr = 4e-4; name = 'train'\n{line}")
+    field = only_field(reading, "learning_rate")
+    assert field.value == 4e-4
+    assert (field.origin[0].line, field.origin[0].column) == (1, 6), "where lr is assigned"
+    used = next(one for one in field.origin if one.line == 2)
+    assert used.column == line.index("{lr}") + 1
     reading = read_cells(tmp_path, "lr = 4e-4\n!python train.py --lr $lr")
     assert only_field(reading, "learning_rate").value == 4e-4
+    several = "rest = '--lr 5e-4 && ls'\n!python train.py {rest}"
+    assert only_field(read_cells(tmp_path, several), "learning_rate").value == 5e-4
+    quoted = "lr = 6e-4\n!python train.py --lr '{lr}'"
+    assert only_field(read_cells(tmp_path, quoted), "learning_rate").value == 6e-4
 
 
 def test_a_value_that_is_not_known_stays_unknown(tmp_path: Path) -> None:

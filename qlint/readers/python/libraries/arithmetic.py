@@ -10,7 +10,7 @@ from qlint.readers.python import operators
 from qlint.readers.python.containers import from_python, sort
 from qlint.readers.python.iteration import elements
 from qlint.readers.python.keys import key_of
-from qlint.readers.python.libraries.paths import path_text
+from qlint.readers.python.libraries.paths import is_interpreter, path_text
 from qlint.readers.python.libraries.registry import Call, function
 from qlint.readers.python.machine import Machine, raise_error, trace, unknown
 from qlint.readers.python.values import Const, Mapping, OneOf, Ref, Value
@@ -42,6 +42,8 @@ def numeric(machine: Machine, call: Call) -> Value:
         return operators.lift(
             lambda option: numeric(machine, call.with_positional([option, *given[1:]])), given[0]
         )
+    if name == "str" and len(given) == 1 and is_interpreter(given[0]):
+        return given[0]
     if name == "str" and len(given) == 1 and (text := path_text(given[0])) is not None:
         return Const(text, given[0].trace)
     values: list[Any] = []

@@ -208,6 +208,9 @@ def _given(
     try:
         raw, rest = given_by(machine, mirror(every), argv)
         first = _by_name(options)
+        for premise in (first[dest].premise for dest in raw):
+            if premise is not None:
+                machine.assume(premise)
         return {dest: from_argv(machine, first[dest], raw[dest], call) for dest in raw}, rest
     except Refused as problem:
         machine.assume(f"argv is refused by the script's parser: {problem}")

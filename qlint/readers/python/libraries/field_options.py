@@ -64,10 +64,14 @@ def _library_options(machine: Machine, name: str) -> dict[str, list[Option]]:
     library, rest = documented(canonical(name))
     if library not in libraries.libraries():
         return {}
-    return {
-        parameter.name: _annotated(parameter.name, parameter.type or "str", None)
-        for parameter in libraries.parameters(library, rest, machine.versions).values()
-    }
+    found: dict[str, list[Option]] = {}
+    for former, type_ in libraries.former_types(library, rest, machine.versions).items():
+        found[former] = _annotated(former, type_ or "str", None)
+        for option in found[former]:
+            option.premise = f"--{former} is read as earlier releases of {library} took it"
+    for parameter in libraries.parameters(library, rest, machine.versions).values():
+        found[parameter.name] = _annotated(parameter.name, parameter.type or "str", None)
+    return found
 
 
 def _field_options(kind: UserClass, field: ClassField) -> list[Option]:

@@ -7,6 +7,7 @@ from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.attributes import get_attribute, known_attribute
 from qlint.readers.python.classes import is_record
 from qlint.readers.python.iteration import elements
+from qlint.readers.python.libraries.model_objects import is_model
 from qlint.readers.python.libraries.registry import Call, function
 from qlint.readers.python.machine import Machine, trace, unknown
 from qlint.readers.python.values import (
@@ -14,10 +15,12 @@ from qlint.readers.python.values import (
     Instance,
     Library,
     Mapping,
+    OneOf,
     Partial,
     Ref,
     Sequence,
     Super,
+    Unknown,
     Value,
     known_text,
 )
@@ -39,11 +42,24 @@ def isinstance_(machine: Machine, call: Call) -> Value:
         return Const(True, trace(call.frame, call.node, "compute", None, value.trace))
     if own is not None and own.library_base() is None:
         return Const(False, trace(call.frame, call.node, "compute", None, value.trace))
-    actual = _type_names(value)
+    actual = _model_names(value, names) or _type_names(value)
     if actual is None or len(names) != len(kinds):
         return unknown(call.frame, call.node, "a type test of what is not known", value)
     verdict = any(name in actual for name in names)
     return Const(verdict, trace(call.frame, call.node, "compute", None, value.trace))
+
+
+_ADAPTED = frozenset({"PeftModel", "PeftModelForCausalLM", "PeftMixedModel"})
+
+
+def _model_names(value: Value, names: list[str]) -> set[str] | None:
+    """Of a model that is asked whether it is an adapted one: whether it has an adapter."""
+    if not names or not _ADAPTED.issuperset(names) or not is_model(value):
+        return None
+    held = value.target.slots.get("adapter") if isinstance(value, Ref) else None
+    if held is None or (isinstance(held, Const) and held.value is None):
+        return {"PreTrainedModel"}
+    return None if isinstance(held, Unknown | OneOf) else set(_ADAPTED)
 
 
 def _type_names(value: Value) -> set[str] | None:

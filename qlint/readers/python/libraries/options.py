@@ -34,6 +34,7 @@ class Option:
         "flags",
         "nargs",
         "place",
+        "premise",
         "reader",
         "required",
         "type",
@@ -53,6 +54,8 @@ class Option:
         """Where the option is declared."""
         self.reader = "argparse"
         """The library that reads it, as a person calls it."""
+        self.premise: str | None = None
+        """What has to hold where it is given."""
 
     @property
     def label(self) -> str:

@@ -7,7 +7,7 @@ import os
 from qlint.readers.python.libraries.registry import Call, function, method
 from qlint.readers.python.machine import Machine, code, trace, unknown
 from qlint.readers.python.operators import path_value
-from qlint.readers.python.values import Const, Instance, Ref, Sequence, Value, known_text
+from qlint.readers.python.values import Const, Instance, Library, Ref, Sequence, Value, known_text
 
 
 def path_text(value: Value | None) -> str | None:
@@ -23,9 +23,17 @@ def path_text(value: Value | None) -> str | None:
     return None
 
 
+def is_interpreter(value: Value) -> bool:
+    """Whether it is the path of the running Python, which no file says."""
+    return isinstance(value, Library) and value.name == "sys.executable"
+
+
 @function("pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath")
 def path(machine: Machine, call: Call) -> Value:
-    """``Path("a", "b")``."""
+    """``Path("a", "b")``; the interpreter's path stays what it is known as."""
+    first = call.arguments.positional[0] if call.arguments.positional else None
+    if first is not None and is_interpreter(first):
+        return first
     texts = [path_text(value) for value in call.arguments.positional]
     if None in texts:
         return unknown(call.frame, call.node, "a path that is not known")

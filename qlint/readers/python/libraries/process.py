@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from qlint.readers.python import containers, operators
 from qlint.readers.python.imports import load
 from qlint.readers.python.libraries.paths import path_text
@@ -17,6 +19,9 @@ from qlint.readers.python.values import (
     known_text,
 )
 from qlint.readers.python.world import ONE_PROCESS, is_alone, rank, world_size
+
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{([^}]*)\})")
+_LISTED = re.compile(r"[\w-]+(?:,[\w-]+)*\Z")
 
 
 @function("os.environ.get", "os.getenv", "environ.get")
@@ -83,12 +88,57 @@ def unset_environment(machine: Machine, call: Call) -> Value:
     return before
 
 
+@function("os.path.expandvars")
+def fill_in_environment(machine: Machine, call: Call) -> Value:
+    """``os.path.expandvars("$HOME/model")``: names of variables that are not set stay."""
+    given = call.arguments.get("path", 0)
+    text = known_text(given)
+    if given is None or text is None:
+        return unknown(call.frame, call.node, "the result of os.path.expandvars()", given or Const(None))
+    pieces = []
+    traces = [given.trace]
+    end = 0
+    for found in _VARIABLE.finditer(text):
+        value = machine.environment.get(found[1] or found[2])
+        if value is None:
+            continue
+        filled = known_text(value)
+        if filled is None:
+            return unknown(call.frame, call.node, f"environment variable {found[0]}", value)
+        pieces += [text[end : found.start()], filled]
+        traces.append(value.trace)
+        end = found.end()
+    if not pieces:
+        return given
+    station = trace(call.frame, call.node, "compute", None, *traces)
+    return Const("".join((*pieces, text[end:])), station)
+
+
+@function("torch.cuda.device_count")
+def devices(machine: Machine, call: Call) -> Value:
+    """As many as CUDA_VISIBLE_DEVICES lists; else the machine decides."""
+    listed = machine.environment.get("CUDA_VISIBLE_DEVICES")
+    text = known_text(listed)
+    if listed is None or text is None or not _LISTED.match(text):
+        return hardware(machine, call)
+    machine.assume(f"the machine has the devices {text} of CUDA_VISIBLE_DEVICES")
+    return Const(text.count(",") + 1, trace(call.frame, call.node, "compute", None, listed.trace))
+
+
+@function("torch.distributed.init_process_group")
+def join_processes(machine: Machine, call: Call) -> Value:
+    """``init_process_group("nccl", rank=rank, world_size=2)``: all of them take part in the run."""
+    count = call.arguments.get("world_size")
+    if machine.world is not None and isinstance(count, Const) and isinstance(count.value, int):
+        machine.world = count if count.value > 0 else machine.world
+    return Const(None)
+
+
 @function(
     "torch.cuda.is_available",
     "torch.cuda.is_bf16_supported",
     "unsloth.is_bfloat16_supported",
     "unsloth.is_bf16_supported",
-    "torch.cuda.device_count",
     "torch.cuda.get_device_capability",
     "transformers.is_torch_bf16_gpu_available",
     "torch.cuda.get_device_name",

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from qlint.readers.commands import Argument, Command
-from qlint.readers.python.libraries.paths import path_text
+from qlint.readers.python.libraries.paths import is_interpreter, path_text
 from qlint.readers.python.libraries.registry import Call, function, method
 from qlint.readers.python.machine import Machine, Raised, trace, unknown
 from qlint.readers.python.names import canonical
@@ -21,7 +21,6 @@ from qlint.readers.python.source import origins
 from qlint.readers.python.values import (
     Const,
     Instance,
-    Library,
     Mapping,
     OneOf,
     Ref,
@@ -39,6 +38,7 @@ MAX_PROGRAMS = 200
 """More programs than this are not told apart: a loop starts them."""
 _NOT_PLAIN = re.compile(r"[$`|<>();&]")
 _FILLED_IN = re.compile(r"\{[^{}]*\}")
+_INTERPRETER = re.compile(r"[/\\]python[\d.]*(?:\.exe)?\Z")
 _SOME = "{...}"
 _SEVERAL = "one of several values"
 _SOMETIMES = "words that are given in some cases only"
@@ -208,7 +208,7 @@ def _in_common(contents: list[tuple[Value, ...]]) -> tuple[Value, ...]:
 def _argument(value: Value) -> Argument:
     """A value of the program as a word of a command."""
     chain = origins(value.trace)
-    if isinstance(value, Library) and value.name == "sys.executable":
+    if _is_python(value):
         return Argument("python", chain)
     text = path_text(value)
     if text is not None:
@@ -219,6 +219,15 @@ def _argument(value: Value) -> Argument:
         return Argument(value.text, chain, value.reason)
     reason = value.reason if isinstance(value, Unknown) else _SEVERAL
     return Argument(_SOME, chain, reason)
+
+
+def _is_python(value: Value) -> bool:
+    """Whether it is an interpreter, whichever of several that is."""
+    if isinstance(value, OneOf):
+        return all(_is_python(option.value) for option in value.options)
+    if is_interpreter(value):
+        return True
+    return _INTERPRETER.search(path_text(value) or "") is not None
 
 
 def _start_text(machine: Machine, call: Call, text: Argument) -> None:

@@ -23,6 +23,12 @@ def _names(machine: Machine, event: Event) -> dict[str, Field]:
     return found
 
 
+def _facts(machine: Machine, event: Event) -> dict[str, Field]:
+    module = import_module("qlint.readers.python.recipes.facts")
+    found: dict[str, Field] = module.facts_of(machine, event)
+    return found
+
+
 def _fields(machine: Machine, event: Event) -> dict[str, Field] | None:
     module, function = _BUILDERS[event.kind]
     build = getattr(import_module(f"qlint.readers.python.recipes.{module}"), function)
@@ -33,12 +39,13 @@ def _fields(machine: Machine, event: Event) -> dict[str, Field] | None:
 class Run:
     """One run: its fields in the order of the contract, and where it trains."""
 
-    __slots__ = ("fields", "flags", "names", "source", "target")
+    __slots__ = ("facts", "fields", "flags", "names", "source", "target")
 
     def __init__(
         self,
         target: Instance,
         fields: dict[str, Field],
+        facts: dict[str, Field],
         names: dict[str, Field],
         source: Source,
         flags: set[str],
@@ -47,6 +54,7 @@ class Run:
         self.flags = flags
         """Switches that the fields depend on."""
         self.fields = {name: fields[name] for name in FIELD_NAMES if name in fields}
+        self.facts = facts
         self.names = names
         """Configurations that it names, by format."""
         self.source = source
@@ -71,6 +79,7 @@ class Collector:
         run = Run(
             event.target,
             fields,
+            _facts(self.machine, event),
             _names(self.machine, event),
             Source(event.frame.file.path, line, column),
             _flags(self.machine, fields),

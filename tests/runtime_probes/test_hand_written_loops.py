@@ -14,6 +14,7 @@ pytest.importorskip("accelerate")
 
 import tiny_loops
 import tiny_runs
+from tiny_loops import probed
 
 from qlint.errors import UsageError
 
@@ -25,20 +26,6 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("loop")
     tiny_runs.prepare(folder)
     return folder
-
-
-def probed(script: Path, steps: int, held_out: int = 0) -> Any:
-    """The run of the script, and whether it was stopped."""
-    loops = importlib.import_module("qlint.runtime_probes.capture.loops")
-    patches = importlib.import_module("qlint.runtime_probes.capture.patches")
-    running = importlib.import_module("qlint.runtime_probes.capture.script")
-    runs: list[Any] = []
-    with patches.Patches() as changes:
-        capture = loops.install(changes, steps, held_out, runs.append)
-        stopped = running.run_script(str(script), [], changes)
-        if not stopped:
-            capture.finish()
-    return runs[0], stopped
 
 
 def replayed(run: Any) -> list[float]:
@@ -55,8 +42,9 @@ def replayed(run: Any) -> list[float]:
         (tiny_loops.PLAIN, tiny_runs.ACCUMULATION),
         (tiny_loops.ACCELERATE, tiny_runs.ACCUMULATION),
         (tiny_loops.SCALED, 1),
+        (tiny_loops.WRAPPED, 1),
     ],
-    ids=["plain", "accelerate", "scaled"],
+    ids=["plain", "accelerate", "scaled", "wrapped"],
 )
 def test_replay_repeats_the_uninterrupted_loop(loop: str, each: int, material: Path) -> None:
     script = tiny_loops.write(material, loop)
@@ -110,6 +98,29 @@ def test_judging_a_held_out_window_leaves_the_run_able_to_train(material: Path) 
     assert replayed(run)[0] != first
     assert run.evaluate(run.held_out[0]) != first
     assert run.model.training
+
+
+def test_a_compiled_model_is_replayed_compiled(material: Path) -> None:
+    run, _ = probed(tiny_loops.write(material, tiny_loops.COMPILED, checkpointing=False), 2)
+
+    assert type(run.model).__name__ == "OptimizedModule"
+    assert len(set(replayed(run))) == 2
+
+
+def test_a_script_that_starts_a_trainer_is_left_to_its_capture(material: Path) -> None:
+    trainers = importlib.import_module("qlint.runtime_probes.capture.trainers")
+    patches = importlib.import_module("qlint.runtime_probes.capture.patches")
+    running = importlib.import_module("qlint.runtime_probes.capture.script")
+    losses: list[float] = []
+    with patches.Patches() as changes:
+        trainers.install(changes, 3, 0, lambda run: losses.extend(replayed(run)))
+        loop = importlib.import_module("qlint.runtime_probes.capture.loops")
+        loop.install(changes, 3, 0, lambda _: pytest.fail("There is no loop."))
+        script = tiny_loops.write(material, tiny_loops.TRAINER)
+        stopped = running.run_script(str(script), [], changes)
+
+    assert stopped
+    assert len(set(losses)) == 3
 
 
 def test_nothing_stays_patched(material: Path) -> None:

@@ -1,0 +1,124 @@
+"""The instrument on CUDA: the history of PyTorch's allocator, with marks of phase and module.
+
+``torch.cuda.memory._set_memory_metadata`` marks allocations; releases without it have no marks,
+and then only the peak is known. Read in PyTorch's source (``csrc/cuda/memory_snapshot.cpp``): an
+entry of ``device_traces`` has ``action``, ``addr``, ``size`` (as asked for) and ``user_metadata``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+
+from ..capture.patches import Patches
+from ..replay.run import Run
+from ..replay.window import Window
+from ..simulation.trace import Block, Phase, Place, Trace
+from .kinds import module_kind
+from .resident import resident
+from .steps import Work, collected
+from .tracked import mark_backward
+
+METHOD = "torch.cuda.max_memory_allocated; what it is made of from the allocator's history"
+_ENTRIES = 2_000_000
+_ROUNDED = 512
+"""The caching allocator counts in blocks of so many bytes."""
+
+
+def has_marks() -> bool:
+    """Whether this release of PyTorch can mark allocations."""
+    return hasattr(torch.cuda.memory, "_set_memory_metadata")
+
+
+def traced(run: Run, windows: list[Window], work: Work, device: torch.device) -> Trace:
+    """The trace of ``work`` on ``device``."""
+    with collected(), Patches() as patches:
+        marks = _Marks(patches, run.model)
+        mark_backward(patches, marks.enter)
+        before = _resident_bytes(run, windows, torch.cuda.memory_allocated(device))
+        torch.cuda.memory._record_memory_history("all", context=None, max_entries=_ENTRIES)
+        try:
+            work(marks.enter)
+            torch.cuda.synchronize(device)
+            entries = torch.cuda.memory._snapshot()["device_traces"][device.index or 0]
+        finally:
+            torch.cuda.memory._record_memory_history(None)
+            torch.cuda.memory._set_memory_metadata("")
+    return replayed(before, entries)
+
+
+class _Marks:
+    """Sets the mark of allocations: the phase, and the innermost module that runs."""
+
+    def __init__(self, patches: Patches, model: torch.nn.Module) -> None:
+        self._phase: Phase = "forward"
+        self._modules: list[str] = []
+        for path, module in model.named_modules():
+            entering = module.register_forward_pre_hook(self._entering(module_kind(path)))
+            left = module.register_forward_hook(self._left, always_call=True)
+            patches.later(entering.remove)
+            patches.later(left.remove)
+
+    def enter(self, phase: Phase) -> None:
+        """A phase begins."""
+        self._phase = phase
+        self._set()
+
+    def _entering(self, kind: str) -> Callable[..., None]:
+        def entering(_module: Any, _arguments: Any) -> None:
+            self._modules.append(kind)
+            self._set()
+
+        return entering
+
+    def _left(self, _module: Any, _arguments: Any, _output: Any) -> None:
+        self._modules.pop()
+        self._set()
+
+    def _set(self) -> None:
+        module = self._modules[-1] if self._modules else ""
+        torch.cuda.memory._set_memory_metadata(f"{self._phase}|{module}")
+
+
+def _resident_bytes(run: Run, windows: Iterable[Window], allocated: int) -> dict[str, int]:
+    """What is there by component; the rest of ``allocated`` is what others hold."""
+    seen: set[int] = set()
+    sizes: dict[str, int] = {}
+    for tensor, component, _ in resident(run, windows):
+        storage = tensor.untyped_storage()
+        if tensor.is_cuda and storage.data_ptr() not in seen:
+            seen.add(storage.data_ptr())
+            sizes[component] = sizes.get(component, 0) + _rounded(storage.nbytes())
+    sizes["other"] = max(0, allocated - sum(sizes.values()))
+    return sizes
+
+
+def replayed(before: Mapping[str, int], entries: Iterable[Mapping[str, Any]]) -> Trace:
+    """The allocator's ``entries`` as a trace, after what was there ``before``."""
+    trace = Trace()
+    trace.enter(Place("resident"))
+    for component, size in before.items():
+        trace.allocate(size, component, "")
+    trace.enter(Place("forward"))
+    blocks: dict[int, Block] = {}
+    for entry in entries:
+        if entry["action"] == "alloc":
+            phase, _, module = (entry.get("user_metadata") or "forward|").partition("|")
+            trace.enter(Place(phase))  # type: ignore[arg-type]  # One of the marks set here.
+            component = _component(phase, module)
+            blocks[entry["addr"]] = trace.allocate(_rounded(entry["size"]), component, module)
+        elif entry["action"] == "free_requested" and entry["addr"] in blocks:
+            trace.release(blocks.pop(entry["addr"]))
+    return trace
+
+
+def _component(phase: str, module: str) -> str:
+    if phase == "backward":
+        return "recomputed activations" if module else "backward temporaries"
+    return "activations" if phase == "forward" else "optimizer temporaries"
+
+
+def _rounded(size: int) -> int:
+    return -(-size // _ROUNDED) * _ROUNDED

@@ -1,0 +1,27 @@
+"""Where a run computes, and what a step that failed leaves there."""
+
+from __future__ import annotations
+
+import gc
+
+import torch
+
+from .run import Run
+
+
+def device_of(run: Run) -> torch.device:
+    """Where the run's first parameter is."""
+    device: torch.device = next(run.model.parameters()).device
+    return device
+
+
+def release(run: Run) -> None:
+    """Give back what a step that ran out of memory left behind.
+
+    Call it outside of the handler: the exception's traceback holds the step's tensors.
+    """
+    for parameter in run.model.parameters():
+        parameter.grad = None
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

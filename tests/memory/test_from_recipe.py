@@ -1,0 +1,135 @@
+"""Jobs from recipes: what is read, what is assumed, and what stands in the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from memory_jobs import known_model
+
+from qlint.memory.from_recipe import from_recipe
+from qlint.memory.job import Distribution, Loss
+from qlint.recipe import Field, Origin, Recipe, Source, State
+
+FIELDS: dict[str, Any] = {
+    "quant_method": "bitsandbytes",
+    "load_in_4bit": True,
+    "quant_type": "nf4",
+    "double_quant": True,
+    "compute_dtype": "bfloat16",
+    "lora_r": 16,
+    "lora_dropout": 0.1,
+    "target_modules": ["q_proj", "v_proj"],
+    "optim": "paged_adamw_8bit",
+    "per_device_train_batch_size": 2,
+    "gradient_accumulation_steps": 8,
+    "max_seq_length": 512,
+    "gradient_checkpointing": True,
+    "bf16": True,
+    "kbit_prepare": True,
+    "trainer": "Trainer",
+    "model_name": "meta-llama/Llama-2-7b-hf",
+}
+
+
+def recipe(framework: str = "transformers", trl: str | None = None, **changes: Any) -> Recipe:
+    """A recipe with these fields; None leaves one out, a Field stands for itself."""
+    values = {**FIELDS, **changes}
+    fields = {
+        name: value if isinstance(value, Field) else Field(State.SET, value)
+        for name, value in values.items()
+        if value is not None
+    }
+    versions = {} if trl is None else {"trl": {"version": trl, "source": "requirements.txt"}}
+    return Recipe("train.py:1", Source("train.py"), "python", framework, fields, versions=versions)
+
+
+def test_what_a_recipe_says_is_taken() -> None:
+    reading = from_recipe(recipe())
+    job = reading.job
+    assert job is not None
+    assert reading.obstacles == ()
+    assert (job.lora_r, job.lora_dropout, job.max_seq_length) == (16, 0.1, 512)
+    assert job.target_modules == ("q_proj", "v_proj")
+    assert job.kbit_prepare
+    assert job.gradient_checkpointing
+    assert job.autocast == "bfloat16"
+    assert job.padding, "two sequences in a batch are padded to the longer one"
+    assert {assumed.field for assumed in reading.assumptions} == {"base_dtype"}
+
+
+def test_what_it_leaves_open_is_assumed_with_the_reason() -> None:
+    unknown = Field(State.UNKNOWN, origin=(Origin(via="the length of the data"),))
+    reading = from_recipe(recipe(max_seq_length=unknown, target_modules=None, optim=None))
+    assert reading.job is not None
+    assumed = {one.field: (one.value, one.why) for one in reading.assumptions}
+    assert assumed["max_seq_length"] == (1024, "the length of the data")
+    assert assumed["target_modules"][0] == ["q_proj", "v_proj"]
+    assert assumed["optim"][0] == "adamw_torch"
+
+
+@pytest.mark.parametrize(
+    ("words", "changes"),
+    [
+        ("model is not known", {"model_name": None}),
+        ("'someone/strange'", {"model_name": "someone/strange"}),
+        ("no adapter", {"lora_r": None}),
+        ("no adapter", {"lora_r": "8"}),
+        ("match no linear", {"target_modules": ["nothing"]}),
+        ("match no linear", {"target_modules": "(a+)+b"}),
+    ],
+)
+def test_obstacles_are_sentences(words: str, changes: dict[str, Any]) -> None:
+    reading = from_recipe(recipe(**changes))
+    assert reading.job is None
+    assert words in reading.obstacles[0]
+
+
+def test_a_model_can_stand_in() -> None:
+    reading = from_recipe(recipe(model_name=None), known_model("qwen2.5-7b"))
+    assert reading.job is not None
+    assert reading.job.model.id == "Qwen/Qwen2.5-7B"
+
+
+@pytest.mark.parametrize(
+    ("prepared", "framework", "trainer", "trl"),
+    [
+        (True, "transformers", "SFTTrainer", "0.12.2"),
+        (False, "transformers", "SFTTrainer", "0.26.0"),
+        (False, "transformers", "Trainer", "0.12.2"),
+        (False, "axolotl", None, None),
+        (False, "unsloth", "SFTTrainer", "0.22.2"),
+        (False, "unsloth", "SFTTrainer", None),
+    ],
+)
+def test_libraries_prepare_the_model_or_not(
+    prepared: bool, framework: str, trainer: str | None, trl: str | None
+) -> None:
+    reading = from_recipe(recipe(framework, trl, trainer=trainer, kbit_prepare=None))
+    assert reading.job is not None
+    assert reading.job.kbit_prepare is prepared
+
+
+def test_losses() -> None:
+    def loss(framework: str, trainer: str, trl: str | None) -> Loss:
+        job = from_recipe(recipe(framework, trl, trainer=trainer)).job
+        assert job is not None
+        return job.loss
+
+    assert loss("unsloth", "SFTTrainer", None) is Loss.FUSED
+    assert loss("transformers", "SFTTrainer", "1.16.0") is Loss.CHUNKED
+    assert loss("transformers", "SFTTrainer", "0.12.2") is Loss.FULL
+    assert loss("transformers", "Trainer", None) is Loss.FULL
+
+
+def test_other_bases_and_several_cards() -> None:
+    plain = from_recipe(recipe(quant_method="none", load_in_4bit=False)).job
+    assert plain is not None
+    assert (plain.quant_method, plain.kbit_prepare, plain.double_quant) == ("none", False, False)
+    shared = from_recipe(recipe(distributed="deepspeed", world_size=4))
+    assert shared.job is not None
+    assert (shared.job.distributed, shared.job.world_size) == (Distribution.ZERO2, 4)
+    assert "distributed" in {one.field for one in shared.assumptions}
+    packed = from_recipe(recipe(quant_method="gptq", load_in_4bit=False)).job
+    assert packed is not None
+    assert packed.load_in_4bit

@@ -1,0 +1,160 @@
+"""The share of dequantisation: measured, checked, or refused."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+from wide_run import wide_run
+
+torch = pytest.importorskip("torch")
+bitsandbytes = pytest.importorskip("bitsandbytes")
+pytest.importorskip("peft")
+
+PROBE = "qlint.runtime_probes.dequantisation"
+
+
+def measure(run: Any, steps: int = 4) -> dict[str, Any]:
+    result: dict[str, Any] = importlib.import_module(f"{PROBE}.probe").measure(run, steps).as_json()
+    return result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checkpointing", [None, True, False])
+def test_direct_sum_and_dense_weights_agree(checkpointing: bool | None) -> None:
+    found = measure(wide_run(rows=128, checkpointing=checkpointing), steps=6)
+
+    check = found["cross_check"]
+    assert check["direct"] == pytest.approx(check["share"], abs=0.04)
+    assert found["unquantised"]["layers"] == found["unquantised"]["of"] == 14
+
+
+@pytest.mark.slow
+def test_hooks_cost_less_than_a_fiftieth_of_a_step() -> None:
+    found = measure(wide_run(rows=256), steps=6)
+
+    assert found["overhead"] < 0.02 + found["noise"]
+
+
+@pytest.mark.slow
+def test_parts_and_phases_of_a_checkpointed_step() -> None:
+    run = wide_run(hidden=256, rows=64, micro_batches=2, checkpointing=True)
+
+    found = measure(run)
+
+    share, parts = found["share"], found["parts"]
+    assert share["total"] == pytest.approx(sum(share[name] for name in found["calls"]))
+    assert sum(parts.values()) == pytest.approx(1)
+    assert set(parts) == {"dequantisation", "adapters", "attention", "recompute", "other"}
+    assert all(value > 0 for value in parts.values())
+    # Fourteen layers, two micro-batches, four rounds.
+    assert found["calls"] == {"forward": 112, "backward": 112, "recompute": 112}
+    assert sum(found["by_module"].values()) == pytest.approx(share["total"])
+    assert "model.layers.*.mlp.down_proj" in found["by_module"]
+
+
+@pytest.mark.slow
+def test_targets_and_ranks_are_compared_with_the_run() -> None:
+    found = measure(wide_run(hidden=256, rows=64))
+
+    assert {one["module"].rpartition(".")[2] for one in found["targets"]} == {"q_proj", "v_proj"}
+    # Two layers of A and B with 16 x 256 numbers each: 4 bytes for weight, gradient and two states.
+    assert all(
+        one["state_bytes"] == pytest.approx(4 * 16 * 256 * 16, rel=1e-3) for one in found["targets"]
+    )
+    assert [(one["rank"], one["instead_of"]) for one in found["ranks"]] == [(8, 16), (64, 16)]
+    assert found["ranks"][0]["state_bytes"] < 0 < found["ranks"][1]["state_bytes"]
+
+
+@pytest.mark.slow
+def test_the_only_target_is_not_left_out() -> None:
+    found = measure(wide_run(hidden=256, rows=64, targets=("q_proj",)))
+
+    assert found["targets_skipped"] == "without its only target module the run trains nothing"
+    assert "targets" not in found
+
+
+@pytest.mark.slow
+def test_nothing_is_left_behind() -> None:
+    from bitsandbytes.autograd import _functions
+    from bitsandbytes.cextension import lib
+    from transformers.modeling_utils import AttentionInterface
+
+    run = wide_run(hidden=256, rows=64, checkpointing=False)
+    owners: list[Any] = [bitsandbytes, lib, _functions.MatMul4Bit, AttentionInterface, torch.Tensor]
+    modules = list(run.model.modules())
+    before = [dict(vars(owner)) for owner in (*owners, *modules)]
+    weights = [parameter.detach().clone() for parameter in run.model.parameters()]
+    threads = torch.get_num_threads()
+
+    measure(run)
+
+    after = [dict(vars(owner)) for owner in (*owners, *modules)]
+    assert [set(one) for one in after] == [set(one) for one in before]
+    for was, now in zip(before[: len(owners)], after, strict=False):
+        assert all(now[name] is value for name, value in was.items())
+    assert list(run.model.modules()) == modules
+    assert not any(module._forward_pre_hooks for module in modules if hasattr(module, "weight"))
+    assert all(torch.equal(a, b) for a, b in zip(weights, run.model.parameters(), strict=True))
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.slow
+def test_dequantisation_outside_of_the_layers_is_refused() -> None:
+    """As Unsloth does, whose own kernels' callers call the native functions themselves."""
+    run = wide_run(hidden=256, rows=64)
+    layer = run.model.get_submodule("base_model.model.model.layers.0.mlp.up_proj")
+
+    def dequantise(_module: Any, _arguments: Any, _output: Any) -> None:
+        bitsandbytes.functional.dequantize_4bit(layer.weight, layer.weight.quant_state)
+
+    layer.register_forward_hook(dequantise)
+
+    found = measure(run)
+
+    assert "share" not in found
+    assert found["skipped"].startswith("60 dequantisations were seen in the forward of 56 calls")
+
+
+@pytest.mark.slow
+def test_a_compiled_model_is_refused() -> None:
+    run = wide_run(hidden=64, rows=16)
+    run.model.compile()
+
+    assert measure(run) == {
+        "skipped": "the model is compiled (torch.compile): Python does not see its calls"
+    }
+
+
+@pytest.mark.slow
+def test_a_model_without_4_bit_layers_is_refused() -> None:
+    run = wide_run(hidden=64, rows=16)
+    run.model = torch.nn.Linear(2, 2)
+
+    assert measure(run) == {"skipped": "no layer of the model is stored in 4 bits by bitsandbytes"}
+
+
+def test_overlapping_kernels_count_once_as_busy() -> None:
+    kernel_time = importlib.import_module(f"{PROBE}.profiled").kernel_time
+
+    found = kernel_time(
+        [
+            ("gemm", 0.0, 10.0),
+            ("void kDequantizeBlockwise<float, 512>", 5.0, 12.0),
+            ("void kDequantizeBlockwise<float, 512>", 20.0, 21.0),
+        ]
+    )
+
+    assert found.dequantisation == pytest.approx(8e-6)
+    assert found.busy == pytest.approx(13e-6)
+
+
+def test_nodes_end_at_the_inputs() -> None:
+    nodes_between = importlib.import_module(f"{PROBE}.nodes").nodes_between
+    before = torch.ones(2, requires_grad=True) * 2
+    after = (before * 3).exp()
+
+    names = [node.name() for node in nodes_between(before, after)]
+
+    assert names == ["ExpBackward0", "MulBackward0"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 
@@ -13,7 +14,6 @@ from ..replay.modes import without_gradients
 from ..replay.state import Randomness
 from ..replay.window import cloned, divided
 from .model_loss import by_name, with_leaf
-from .stop import StopScript
 
 
 class _Pending(NamedTuple):
@@ -28,7 +28,7 @@ class _Pending(NamedTuple):
 class LoopRecord:
     """The windows so far, and what is known of the one that is open.
 
-    What cannot be replayed stops the script, with a UsageError as the cause.
+    Raises UsageError at what cannot be replayed.
     """
 
     def __init__(self) -> None:
@@ -37,13 +37,11 @@ class LoopRecord:
         self.unscaled = False
         self.scaler: Any = None
         self.pending: list[_Pending] = []
-        self.compiled: list[Any] = []
-        """What torch.compile made of modules; a call reaches the module within."""
+        self.compiled: list[tuple[torch.nn.Module, Callable[[], Any]]] = []
+        """The modules that the script compiles, and what does it."""
         self._inputs: list[dict[str, Any]] = []
         self._calls: list[Call] = []
         self._model: Any = None
-        self._called: Any = None
-        """The model as the script calls it: compiled, where it is."""
         self._optimizer: Any = None
         self._randomness: Randomness | None = None
         self._after: Randomness | None = None
@@ -55,12 +53,11 @@ class LoopRecord:
         """Call the model without gradients; its loss becomes a leaf."""
         inputs = by_name(model, arguments, named)
         if inputs is None:
-            _refuse("calls its model with positional arguments that have no names")
+            raise _unsuited("calls its model with positional arguments that have no names")
         if self._model is None:
             self._model = model
-            self._called = self._compiled(model)
         elif self._model is not model:
-            _refuse("trains more than one model")
+            raise _unsuited("trains more than one model")
         inputs = cloned(inputs)
         now = Randomness.now()
         drawn = None
@@ -86,12 +83,14 @@ class LoopRecord:
             found = zip(leaves, scales, strict=True)
             used = [(*one, float(scale)) for one, scale in found if scale is not None]
         if not used:
-            _refuse("computes the loss from the model's output itself: give the model its labels")
+            raise _unsuited(
+                "computes the loss from the model's output itself: give the model its labels"
+            )
         if len(used) > 1:
-            _refuse("adds up the losses of several forward passes before one backward()")
+            raise _unsuited("adds up the losses of several forward passes before one backward()")
         one, leaf, scale = used[0]
         if not _is_scaled(loss, leaf, scale / (1.0 if gradient is None else float(gradient))):
-            _refuse("adds terms of its own to the loss that the model returns")
+            raise _unsuited("adds terms of its own to the loss that the model returns")
         self._inputs.append(one.inputs)
         self._calls.append(Call(scale, one.autocast, one.drawn))
         self._give_zeros()
@@ -103,9 +102,9 @@ class LoopRecord:
         if self._optimizer is None:
             self._optimizer = optimizer
         elif self._optimizer is not optimizer:
-            _refuse("steps more than one optimizer")
+            raise _unsuited("steps more than one optimizer")
         if any(callable(one) for one in (*arguments, *named.values())):
-            _refuse("gives optimizer.step() a closure")
+            raise _unsuited("gives optimizer.step() a closure")
         self._take_zeros()
         groups = [
             {key: cloned(value) for key, value in group.items() if key != "params"}
@@ -129,15 +128,16 @@ class LoopRecord:
         if self._randomness is not None:
             self._randomness.restore()
         windows, judged = divided(self.windows, held_out)
-        return LoopRun(self._called, self._optimizer, self.scaler, windows, judged)
+        return LoopRun(self._compiled(), self._optimizer, self.scaler, windows, judged)
 
-    def _compiled(self, model: Any) -> Any:
-        for one in self.compiled:
-            if one._orig_mod is model:
-                return one
-            if any(module is model for module in one.modules()):
-                _refuse("compiles a module around the model")
-        return model
+    def _compiled(self) -> Any:
+        """The model as the script calls it."""
+        for module, make in self.compiled:
+            if module is self._model:
+                return make()
+            if any(one is self._model for one in module.modules()):
+                raise _unsuited("compiles a module around the model")
+        return self._model
 
     def _give_zeros(self) -> None:
         for parameter in self._model.parameters():
@@ -150,7 +150,7 @@ class LoopRecord:
         for parameter, (zeros, version) in self._zeros.items():
             present = parameter.grad
             if present is not None and (present is not zeros or zeros._version != version):
-                _refuse("changes gradients by hand between backward() and optimizer.step()")
+                raise _unsuited("changes gradients by hand between backward() and optimizer.step()")
             parameter.grad = None
         self._zeros = {}
 
@@ -164,9 +164,9 @@ def _is_scaled(loss: torch.Tensor, returned: torch.Tensor, scale: float) -> bool
     return abs(expected - got) <= rounding * max(abs(got), 1e-6)
 
 
-def _refuse(what: str) -> NoReturn:
-    """Stop the script: this loop cannot be replayed."""
-    raise StopScript from UsageError(
+def _unsuited(what: str) -> UsageError:
+    """Why this loop cannot be replayed."""
+    return UsageError(
         f"The script's training loop cannot be replayed, because it {what}. Use the Python API: "
         "qlint.probe(model, batches)."
     )

@@ -101,9 +101,12 @@ class LoopCapture:
 
         def make(original: Any) -> Any:
             def called(*arguments: Any, **named: Any) -> Any:
-                if self._armed:
+                if not self._armed:
+                    return original(*arguments, **named)
+                try:
                     return stand_in(original, *arguments, **named)
-                return original(*arguments, **named)
+                except UsageError as error:
+                    raise StopScript from error  # The script's own handlers are not meant for it.
 
             return called
 
@@ -113,11 +116,12 @@ class LoopCapture:
         self.disarm()
         return original(*arguments, **named)
 
-    def _compile_called(self, original: Any, *arguments: Any, **named: Any) -> Any:
-        compiled = original(*arguments, **named)
-        if isinstance(compiled, torch.nn.Module):
-            self._record.compiled.append(compiled)
-        return compiled
+    def _compile_called(self, original: Any, model: Any = None, **named: Any) -> Any:
+        """A module is compiled after the recording only: the compiler would trace that as well."""
+        if not isinstance(model, torch.nn.Module):
+            return original(model, **named)
+        self._record.compiled.append((model, lambda: original(model, **named)))
+        return model
 
     def _model_called(self, original: Any, model: Any, *arguments: Any, **named: Any) -> Any:
         if self._inside or not _is_training(model):
@@ -162,14 +166,14 @@ class LoopCapture:
 
     def _before_step(self, optimizer: Any, arguments: tuple[Any, ...], named: Any) -> None:
         """Called by torch ahead of every optimizer's step, whatever its class."""
-        self._record.step(optimizer, arguments[1:], named)
-        if len(self._record.windows) < self._wanted:
-            return
         try:
+            self._record.step(optimizer, arguments[1:], named)
+            if len(self._record.windows) < self._wanted:
+                return
             self.disarm()
             self._measure(self._record.run(self._held_out))
         except Exception as error:
-            raise StopScript from error  # The script's own handlers are not meant for it.
+            raise StopScript from error
         raise StopScript
 
 

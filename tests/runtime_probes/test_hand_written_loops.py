@@ -72,6 +72,7 @@ def test_replay_repeats_the_uninterrupted_loop(loop: str, each: int, material: P
         (tiny_loops.OWN_CLIPPING, "changes gradients by hand"),
         (tiny_loops.SEVERAL_FORWARDS, "several forward passes"),
         (tiny_loops.CLOSURE, "a closure"),
+        (tiny_loops.COMPILED_AROUND, "compiles a module around the model"),
         (tiny_loops.NO_TRAINING, "ended without a training step"),
     ],
 )

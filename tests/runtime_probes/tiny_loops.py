@@ -146,6 +146,22 @@ for batch in loader:
     optimizer.step()
 """
 
+COMPILED_AROUND = """
+class Wrapper(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = model
+
+    def forward(self, batch):
+        return self.inner(**batch).loss
+
+
+wrapped = torch.compile(Wrapper())
+for batch in loader:
+    wrapped(batch).backward()
+    optimizer.step()
+"""
+
 TRAINER = """
 from transformers import Trainer, TrainingArguments
 

@@ -5,20 +5,21 @@ A probe that fails is skipped with its reason, and the state of the run is put b
 
 from __future__ import annotations
 
-import importlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 
 from .dequantisation.clock import step_seconds
-from .dequantisation.rounds import release
 from .environment import environment, gpu_index
 from .gpu_watch import GpuWatch
 from .measurement import Measurement
+from .out_of_memory import attempt
 from .progress import Progress
+from .replay.device import release
 from .replay.run import Run
+from .replay.state import State
 
 TRAINED = "adapters"
 """The count that is always made: it takes one step."""
@@ -46,23 +47,39 @@ class Probe(NamedTuple):
     measure: Callable[[Run, Wanted], dict[str, Any]]
     passes: Callable[[Wanted], int]
     """About how many training steps it takes."""
+    adapts: bool = False
+    """It does as much as its budget of time allows."""
 
 
-def _in(package: str) -> Callable[[Run, Wanted], dict[str, Any]]:
-    """The probe in ``package``, imported when it is run."""
+def _dequantisation(run: Run, wanted: Wanted) -> dict[str, Any]:
+    from .dequantisation import probe
 
-    def measure(run: Run, wanted: Wanted) -> dict[str, Any]:
-        module = importlib.import_module(f".{package}.probe", __package__)
-        # Results leave out what they have nothing to say about.
-        return {"skipped": None, **module.measure(run, wanted.steps).as_json()}
+    return _complete(probe.measure(run, wanted.steps).as_json())
 
-    return measure
+
+def _activations(run: Run, wanted: Wanted) -> dict[str, Any]:
+    from .activations import probe
+
+    return _complete(probe.measure(run, wanted.steps).as_json())
 
 
 def _learning_rate(run: Run, wanted: Wanted) -> dict[str, Any]:
     if wanted.no_learning_rate is not None:
         return _skipped(wanted.no_learning_rate)
-    return _in("learning_rate")(run, wanted)
+    from .learning_rate import probe
+
+    return _complete(probe.measure(run, wanted.steps, wanted.budget_seconds).as_json())
+
+
+def _count_trained(run: Run, _: Wanted) -> dict[str, Any]:
+    from .trained_state import measure
+
+    return measure(run)
+
+
+def _complete(result: dict[str, Any]) -> dict[str, Any]:
+    """Results leave out what they have nothing to say about."""
+    return {"skipped": None, **result}
 
 
 PROBES = (
@@ -70,22 +87,23 @@ PROBES = (
         "dequant",
         "dequant",
         "dequantisation",
-        _in("dequantisation"),
+        _dequantisation,
         lambda wanted: 6 * wanted.steps + 60,
     ),
     Probe(
         "activations",
         "activations",
         "activation memory",
-        _in("activations"),
-        lambda wanted: 12,
+        _activations,
+        lambda wanted: 20,
     ),
     Probe(
         "lr",
         "learning_rate",
         "learning-rate sensitivity",
         _learning_rate,
-        lambda wanted: 0 if wanted.no_learning_rate else 16 * wanted.steps,
+        lambda wanted: 0 if wanted.no_learning_rate else 22 * wanted.steps,
+        adapts=True,
     ),
 )
 """In the order in which they run: what changes least about the run comes first."""
@@ -102,8 +120,7 @@ def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progres
     watch = GpuWatch(gpu_index(device))
     with watch:
         try:
-            _counted(run, result)
-            state.restore()
+            result.probes[TRAINED] = _isolated(run, state, _count_trained, wanted)
             wanted = _estimated(run, device, wanted, progress)
             state.restore()
             for probe in PROBES:
@@ -112,21 +129,16 @@ def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progres
                 elif deadline is not None and time.monotonic() > deadline:
                     result.probes[probe.key] = _skipped("the time budget was spent")
                 else:
+                    if deadline is not None:
+                        wanted = wanted._replace(budget_seconds=deadline - time.monotonic())
                     with progress.stage(f"measuring {probe.title}"):
-                        result.probes[probe.key] = _isolated(run, probe.measure, wanted)
-                    state.restore()
+                        result.probes[probe.key] = _isolated(run, state, probe.measure, wanted)
         except KeyboardInterrupt:
             result.interrupted = True
             for probe in PROBES:
                 result.probes.setdefault(probe.key, _skipped("interrupted"))
             state.restore()
     result.environment = environment(device, watch, WARM_UP_STEPS)
-
-
-def _counted(run: Run, result: Measurement) -> None:
-    from .trained_state import measure
-
-    result.probes[TRAINED] = _isolated(run, lambda run, _: measure(run), Wanted())
 
 
 def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progress) -> Wanted:
@@ -140,19 +152,21 @@ def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progres
         run.forward_backward(windows[0])
         run.update()
 
-    try:
-        seconds = min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
-    except torch.cuda.OutOfMemoryError:
-        release(run)
+    def timed() -> float:
+        return min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
+
+    seconds = attempt(timed, lambda: release(run))
+    if seconds is None:
         return wanted
     steps = min(wanted.steps, len(windows))
     wanted = wanted._replace(steps=steps)
-    total = seconds * passes(wanted)
     budget = wanted.budget_seconds
-    if budget is not None and total > budget:
-        fewer = max(_FEWEST_STEPS, int(steps * budget / total))
-        wanted = wanted._replace(steps=min(steps, fewer))
-        total = seconds * passes(wanted)
+    fixed = seconds * _passes(wanted, adapts=False)
+    if budget is not None and fixed > budget:
+        wanted = wanted._replace(steps=min(steps, max(_FEWEST_STEPS, int(steps * budget / fixed))))
+    total = seconds * (_passes(wanted, adapts=False) + _passes(wanted, adapts=True))
+    if budget is not None:
+        total = min(total, budget)
     progress.say(
         f"one step of {run.name} takes {seconds:.2g} s; measuring {wanted.steps} steps will take "
         f"about {_duration(total)}."
@@ -160,25 +174,31 @@ def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progres
     return wanted
 
 
-def passes(wanted: Wanted, probes: Sequence[Probe] = PROBES) -> int:
-    """About how many training steps the probes asked for take together."""
+def _passes(wanted: Wanted, *, adapts: bool) -> int:
+    """About how many training steps the probes that were asked for take together."""
     return sum(
-        probe.passes(wanted) for probe in probes if not wanted.only or probe.name in wanted.only
+        probe.passes(wanted)
+        for probe in PROBES
+        if probe.adapts is adapts and (not wanted.only or probe.name in wanted.only)
     )
 
 
 def _isolated(
-    run: Run, measure: Callable[[Run, Wanted], dict[str, Any]], wanted: Wanted
+    run: Run, state: State, measure: Callable[[Run, Wanted], dict[str, Any]], wanted: Wanted
 ) -> dict[str, Any]:
+    """What ``measure`` gives, or why it gave nothing; the run is as before either way."""
     try:
-        return measure(run, wanted)
-    except torch.cuda.OutOfMemoryError:
-        reason = "out of memory"
+        found = attempt(lambda: measure(run, wanted), state.restore)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        found, reason = None, f"{type(error).__name__}: {error}".splitlines()[0]
+    else:
+        reason = "out of memory"
     # Outside of the handler: its traceback holds the tensors of the failed step.
-    release(run)
-    return _skipped(reason)
+    state.restore()
+    if found is None:
+        release(run)
+        return _skipped(reason)
+    return found
 
 
 def _skipped(reason: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from qlint import __version__
-from qlint.reporters.probe_text import doubts, peak_of, probe
+from qlint.reporters.probe_text import doubts, peak_of, place_of_peak, probe
 from qlint.reporters.probe_value import Probed
 from qlint.reporters.sinks import render
 from qlint.reporters.svg import Part, Point, bars, curve, stacked_bar
@@ -134,7 +134,7 @@ def _dequantisation(values: Mapping[str, Any], probed: Probed) -> Iterator[str]:
 
 
 def _activations(values: Mapping[str, Any], probed: Probed) -> Iterator[str]:
-    at = f" at {values['at']}" if values.get("at") else ""
+    at = place_of_peak(values)
     predicted = probed.predicted_peak_bytes
     beside = f"; qlint plan predicts {size(predicted)}" if predicted is not None else ""
     yield f"<p>Peak {size(values['peak_bytes'])}{escape(at)}{beside}.</p>"
@@ -143,6 +143,7 @@ def _activations(values: Mapping[str, Any], probed: Probed) -> Iterator[str]:
     rows = [(name, float(peak), size(peak)) for name, peak in peaks if peak]
     if rows:
         yield bars(rows)
+    yield from _modules(values.get("by_kind"), size, "By kind")
     yield from _modules(values.get("by_module"), size)
 
 
@@ -174,12 +175,12 @@ def _adapters(values: Mapping[str, Any], probed: Probed) -> Iterator[str]:
     )
 
 
-def _modules(by_module: Any, shown: Any) -> Iterator[str]:
+def _modules(by_module: Any, shown: Any, title: str = "By module") -> Iterator[str]:
     rows = by_module.items() if isinstance(by_module, Mapping) else ()
     numbers = [(str(name), amount) for name, amount in rows if isinstance(amount, int | float)]
     numbers = sorted(numbers, key=lambda row: -row[1])[:_ROWS]
     if numbers:
-        yield "<p>By module:</p>"
+        yield f"<p>{title}:</p>"
         yield bars([(name, float(amount), shown(amount)) for name, amount in numbers])
 
 

@@ -109,7 +109,7 @@ def _dequantisation(values: Mapping[str, Any], probed: Probed) -> Iterator[Line]
 
 
 def _activations(values: Mapping[str, Any], probed: Probed) -> Iterator[Line]:
-    at = f" at {values['at']}" if values.get("at") else ""
+    at = place_of_peak(values)
     yield plain(f"  peak {size(values['peak_bytes'])}{at}")
     if probed.predicted_peak_bytes is not None:
         yield plain(f"  qlint plan predicts {size(probed.predicted_peak_bytes)}", "dim")
@@ -118,7 +118,7 @@ def _activations(values: Mapping[str, Any], probed: Probed) -> Iterator[Line]:
     for name, peak in peaks.items():
         if peak:
             yield plain(f"  checkpointing {name:<3} {size(peak):>9}  {bar(peak / top)}")
-    yield from _largest(values.get("by_module"), size)
+    yield from _largest(values.get("by_kind") or values.get("by_module"), size)
 
 
 def _learning_rate(values: Mapping[str, Any], probed: Probed) -> Iterator[Line]:
@@ -140,6 +140,14 @@ def _adapters(values: Mapping[str, Any], probed: Probed) -> Iterator[Line]:
         f"{size(values['parameter_bytes'])}, gradients {size(values['gradient_bytes'])}, "
         f"{values['optimizer']} {size(values['optimizer_bytes'])}"
     )
+
+
+def place_of_peak(values: Mapping[str, Any]) -> str:
+    """Where the peak stands, in words: `` in the backward of lm_head``."""
+    at = values.get("at") or {}
+    if not at.get("phase"):
+        return ""
+    return f" in the {at['phase']}" + (f" of {at['module']}" if at.get("module") else "")
 
 
 def peak_of(value: Any) -> int | None:

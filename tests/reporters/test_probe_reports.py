@@ -125,7 +125,7 @@ def test_the_page_is_well_formed_and_stands_alone(case: Probed) -> None:
 
 def test_the_page_draws_what_was_measured() -> None:
     shown = page(probed())
-    assert shown.count("<svg") == 7
+    assert shown.count("<svg") == 8
     assert "diverged" in shown
     assert "2100 to 2520 MHz" in shown
     assert page(probed(probes=NOTHING)).count("<svg") == 0

@@ -82,7 +82,7 @@ def test_targets_are_judged_by_what_those_beyond_the_usual_cost(
 )
 def test_a_rank_is_judged_by_the_bytes_of_what_is_trained(total: float, expected: str) -> None:
     parts = dict.fromkeys(("parameter_bytes", "gradient_bytes", "optimizer_bytes"), total / 3)
-    assert verdict("QL104", "adapters", **parts) == expected
+    assert verdict("QL104", "adapters", CARD, **parts) == expected
 
 
 @pytest.mark.parametrize(

@@ -194,9 +194,7 @@ def call_function(
         machine.depth -= 1
 
 
-def _is_too_deep(
-    machine: Machine, function: Function, arguments: Arguments, frame: Frame
-) -> bool:
+def _is_too_deep(machine: Machine, function: Function, arguments: Arguments, frame: Frame) -> bool:
     """Whether a call is nested deeper than is followed.
 
     A function that calls itself goes deeper where it walks data that is known and nothing that is

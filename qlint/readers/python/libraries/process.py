@@ -94,7 +94,9 @@ def fill_in_environment(machine: Machine, call: Call) -> Value:
     given = call.arguments.get("path", 0)
     text = known_text(given)
     if given is None or text is None:
-        return unknown(call.frame, call.node, "the result of os.path.expandvars()", given or Const(None))
+        return unknown(
+            call.frame, call.node, "the result of os.path.expandvars()", given or Const(None)
+        )
     pieces = []
     traces = [given.trace]
     end = 0

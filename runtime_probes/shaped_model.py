@@ -55,6 +55,7 @@ def build_model(
             if buffer is not None:
                 module._buffers[name] = buffer.to(device)
     model.tie_weights()
+    model.config.use_cache = False
     model.is_loaded_in_4bit = quantised
     return model
 

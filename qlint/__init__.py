@@ -1,3 +1,30 @@
 """qlint finds what will ruin a QLoRA run before the GPU hour is spent."""
 
+from __future__ import annotations
+
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+
+def probe(model: Any, batches: Iterable[Any], **settings: Any) -> Any:
+    """Measure ``model`` on ``batches`` inside a ``with`` block; needs the extra ``probe``.
+
+    ``with qlint.probe(model, batches, optimizer=optimizer) as probe: print(probe.text())``.
+    ``settings`` are those of ``qlint.runtime_probes.api.Probe``: optimizer, scheduler, loss (called
+    with the model and a batch), gradient_accumulation_steps, max_grad_norm, steps, only,
+    budget_seconds, quiet. Afterwards model and optimizer are what they were.
+    """
+    import importlib
+
+    return importlib.import_module("qlint.runtime_probes.api").Probe(model, batches, **settings)
+
+
+def probe_callback(steps: int = 20) -> Any:
+    """A callback for transformers' trainers that measures a run without stopping it."""
+    import importlib
+
+    return importlib.import_module("qlint.runtime_probes.callback").ProbeCallback(steps)

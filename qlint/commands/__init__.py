@@ -10,6 +10,7 @@ COMMANDS = {
     "check": "lint scripts and folders (the default command)",
     "inspect": "print the effective recipe of every run, each value with where it comes from",
     "plan": "predict memory, say whether it fits and what would make it fit, without a GPU",
+    "probe": "measure a live run: what dequantisation, activations and the learning rate do",
     "explain": "print the page of a rule",
     "rules": "list the rules",
     "config": "print the settings in force and where each was read",

@@ -7,13 +7,13 @@ from typing import Any, NoReturn
 
 from qlint import __version__
 from qlint.errors import UsageError
-from qlint.linting.session import Session, common_folder
+from qlint.linting.session import EVIDENCE_FILE, Session, common_folder
 from qlint.settings.file import load_settings
 from qlint.settings.in_force import SEVERITIES, Settings
 
 PLANNED_FORMATS = ("sarif", "github", "gitlab", "junit", "html")
 PLANNED_FLAGS = ("--fix", "--unsafe-fixes", "--diff")
-PLANNED_FILES = ("--baseline", "--write-baseline", "--evidence")
+PLANNED_FILES = ("--baseline", "--write-baseline")
 
 
 def add_input_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +49,12 @@ def add_rule_arguments(parser: argparse.ArgumentParser) -> None:
     add("--fail-on", choices=SEVERITIES, help="exit with 1 from this severity on")
     add("--gpu", metavar="GPU", help="the card to train on, such as 24GB or rtx4090")
     add("--model", metavar="ID", help="the base model, where the script does not say")
+    add(
+        "--evidence",
+        metavar="FILE",
+        help="measurements of qlint probe; default: "
+        f"{EVIDENCE_FILE} of the project, where there is one",
+    )
 
 
 def add_planned_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +82,7 @@ def make_session(arguments: argparse.Namespace) -> Session:
         force_exclude=arguments.force_exclude,
         jobs=arguments.jobs,
         isolated=arguments.isolated,
+        evidence=getattr(arguments, "evidence", None),
     )
 
 
@@ -113,7 +120,7 @@ class _Planned(argparse.Action):
 
 def _format(formats: tuple[str, ...]) -> Any:
     def convert(text: str) -> str:
-        if text in PLANNED_FORMATS:
+        if text in PLANNED_FORMATS and text not in formats:
             raise UsageError(f"output format {text} is not implemented in qlint {__version__}.")
         if text not in formats:
             raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(formats)}")

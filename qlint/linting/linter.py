@@ -11,7 +11,7 @@ import sys
 
 from qlint.inputs.discovery import STANDARD_INPUT, discover
 from qlint.linting.report import Report
-from qlint.linting.session import Session
+from qlint.linting.session import EVIDENCE_FILE, Session, common_folder, project_root
 from qlint.readers.gate import holds_launch, holds_run, launches
 from qlint.readers.input_kinds import KNOWN_INPUTS, is_input, is_launcher, starts_shell
 
@@ -55,11 +55,28 @@ def lint(session: Session, *, check: bool = True) -> Report:
         from qlint.linting.analysis import analyse_inputs
 
         analyse_inputs(report, session, flagged, unread, check=check)
+    if check and report.findings:
+        _weigh(report, session)
     if check and (report.findings or suppressing):
         from qlint.linting.judging import judge
 
         judge(report, session.settings, suppressing)
     return report
+
+
+def _weigh(report: Report, session: Session) -> None:
+    """Show in the findings what was measured, where the project has measurements."""
+    path = session.evidence
+    if path is None and not session.isolated:
+        root = project_root(common_folder(session.paths))
+        path = os.path.join(root, EVIDENCE_FILE)
+        if not os.path.isfile(path):
+            return
+    if path is not None:
+        from qlint.linting.evidence_file import read
+        from qlint.linting.weighing import weigh_findings
+
+        weigh_findings(report, read(path), session.settings.gpu)
 
 
 def _may_hold_run(path: str, data: bytes) -> bool:

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from qlint.settings.in_force import Settings
 
+EVIDENCE_FILE = ".qlint/evidence.json"
+"""Where a project keeps what ``qlint probe`` measured, below its root."""
+
 
 class Session(NamedTuple):
     """The inputs, the settings in force, and what the command line says about neither."""
@@ -18,7 +21,9 @@ class Session(NamedTuple):
     force_exclude: bool = False
     jobs: int | None = None
     isolated: bool = False
-    """Neither settings files nor the active environment are read."""
+    """Neither settings files, nor the active environment, nor an evidence file are looked for."""
+    evidence: str | None = None
+    """The file of measurements that ``--evidence`` names."""
 
 
 def common_folder(paths: tuple[str, ...]) -> str:

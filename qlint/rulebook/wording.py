@@ -19,6 +19,11 @@ def gigabytes(size: float) -> str:
     return f"{amount:.1f} GB" if amount >= 1 else f"{amount:.2f} GB"
 
 
+def size(amount: float) -> str:
+    """Measured bytes in GB, small ones in MB: ``3.8 GB``, ``0.26 MB``."""
+    return gigabytes(amount) if amount >= 1e8 else f"{amount / 1e6:.2g} MB"
+
+
 def number(value: float) -> str:
     """A plain number without trailing zeros: ``64``, ``0.5``."""
     return f"{value:g}"

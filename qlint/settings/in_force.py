@@ -48,6 +48,8 @@ class Settings:
         self.per_file_ignores: dict[str, tuple[str, ...]] = {}
         self.gpu: str | None = None
         self.model: str | None = None
+        self.probe_run: str | None = None
+        """The script, with its arguments, that ``qlint probe`` measures where it is given none."""
         self.target_versions: dict[str, str] = {}
         self.rules: dict[str, dict[str, Any]] = {}
         self.origins: dict[str, str] = {}

@@ -96,6 +96,7 @@ CONVERTERS: dict[str, Callable[[str, Any], Any]] = {
     "per-file-ignores": ignores,
     "gpu": card,
     "model": string,
+    "probe-run": string,
     "target-versions": versions,
     "rules": rule_options,
 }

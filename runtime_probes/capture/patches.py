@@ -30,6 +30,10 @@ class Patches:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Undo all changes; what leaving the block does."""
         self._stack.close()
 
     def set(self, owner: object, name: str, value: object) -> None:

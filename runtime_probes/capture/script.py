@@ -10,11 +10,7 @@ from collections.abc import Sequence
 from qlint.errors import UsageError
 
 from .patches import Patches
-from .stop import StopScript
-
-
-class ScriptFailed(Exception):
-    """The script raised an exception of its own; ``__cause__`` is it, with its traceback."""
+from .stop import ScriptFailed, StopScript
 
 
 def run_script(path: str, arguments: Sequence[str], patches: Patches) -> bool:
@@ -31,8 +27,9 @@ def run_script(path: str, arguments: Sequence[str], patches: Patches) -> bool:
     try:
         runpy.run_path(path, run_name="__main__")
     except StopScript as stopped:
-        if stopped.__cause__ is not None:
-            raise stopped.__cause__ from None
+        cause = stopped.__cause__
+        if cause is not None:
+            raise cause from cause.__cause__
         return True
     except SystemExit as ended:
         if ended.code not in (None, 0):
@@ -40,7 +37,7 @@ def run_script(path: str, arguments: Sequence[str], patches: Patches) -> bool:
     except (KeyboardInterrupt, UsageError):
         raise
     except BaseException as error:
-        raise ScriptFailed(f"{path} raised {type(error).__name__}: {error}") from error
+        raise ScriptFailed from error
     return False
 
 

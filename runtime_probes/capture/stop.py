@@ -10,3 +10,7 @@ class StopScript(BaseException):
 
 class Recorded(BaseException):
     """Enough inputs are recorded; ends the trainer's loop."""
+
+
+class ScriptFailed(Exception):
+    """The script raised an exception of its own; ``__cause__`` is it, with its traceback."""

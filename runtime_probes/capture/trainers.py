@@ -13,7 +13,7 @@ from ..replay.trainer_run import TrainerRun
 from ..replay.window import divided
 from .patches import Patches
 from .recorder import Recorder
-from .stop import Recorded, StopScript
+from .stop import Recorded, ScriptFailed, StopScript
 
 Measure = Callable[[Run], None]
 
@@ -27,10 +27,19 @@ def install(patches: Patches, steps: int, held_out: int, measure: Measure) -> No
 
     def make(original: Any) -> Any:
         def train(self: Any, *arguments: Any, **named: Any) -> None:
+            # The script's own handlers are not meant for what is raised here.
             try:
-                measure(record(self, original, steps, held_out, arguments, named))
+                run = record(self, original, steps, held_out, *_from_the_start(arguments, named))
+            except UsageError as error:
+                raise StopScript from error
             except Exception as error:
-                raise StopScript from error  # The script's own handlers are not meant for it.
+                failure = ScriptFailed()
+                failure.__cause__ = error
+                raise StopScript from failure
+            try:
+                measure(run)
+            except Exception as error:
+                raise StopScript from error
             raise StopScript
 
         return train
@@ -64,6 +73,17 @@ def record(
         )
     recorder.randomness.restore()
     return TrainerRun(trainer, recorder.model, *divided(recorder.windows, held_out))
+
+
+def _from_the_start(
+    arguments: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """``resume_from_checkpoint=True`` means the last one in the output folder, which is another
+    folder now: the run is measured from its start. A checkpoint that is named is loaded."""
+    arguments = tuple(None if one is True and at == 0 else one for at, one in enumerate(arguments))
+    if named.get("resume_from_checkpoint") is True:
+        named = {**named, "resume_from_checkpoint": None}
+    return arguments, named
 
 
 def _flow_only(trainer: Any) -> list[Any]:

@@ -85,6 +85,8 @@ def measured_peak(job: Job) -> int:
         activities = [torch.profiler.ProfilerActivity.CPU]
         with (
             part(".cuda_semantics").autocast_seen_as_cuda(),
+            # oneDNN's int8 product takes scratch memory that depends on the processor and the threads.
+            torch.backends.mkldnn.flags(enabled=job.load_in_4bit),
             torch.profiler.profile(activities=activities, profile_memory=True) as profile,
         ):
             part(".losses").loss_of(model, batch, job.loss).backward()

@@ -1,0 +1,247 @@
+"""Checks the probes and the planner on a CUDA card: one run of some minutes, one JSON.
+
+    python benchmarks/gpu_check.py [--budget-seconds 460] [--output results/gpu_check.json]
+
+Models have the shapes of known ones and random NF4 weights that are built on the card; nothing is
+downloaded. Without a card only ``--dry-run`` makes sense: the same with tiny shapes on whatever
+there is. What the budget leaves no time for is ``skipped``, and what does not fit is
+``out of memory``: both are results. ``summary`` compares with the criteria.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import gpu_cases
+import torch
+from gpu_cases import Case
+from measuring import machine
+
+from qlint.memory.predict import predict
+
+WARM_UP, ROUNDS = 2, 3
+RESULTS = Path(__file__).parent / "results" / "gpu_check.json"
+OUT_OF_MEMORY = "out of memory"
+
+
+def _probes(name: str) -> Any:
+    return importlib.import_module(f"qlint.runtime_probes.{name}")
+
+
+class Check:
+    """Builds models one at a time and steps them, until the budget is spent."""
+
+    def __init__(self, budget_seconds: float, *, dry_run: bool) -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.on_card = self.device.type == "cuda"
+        self.dry_run = dry_run
+        self._end = time.monotonic() + budget_seconds
+
+    def each(
+        self, cases: Iterator[Case], measure: Callable[[Any, Case], dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """What ``measure`` gives for each case, with the case and the reason where it gave none."""
+        return [{**_described(case), **self._one(case, measure)} for case in cases]
+
+    def _one(self, case: Case, measure: Callable[[Any, Case], dict[str, Any]]) -> dict[str, Any]:
+        if time.monotonic() > self._end:
+            return {"skipped": "the time budget was spent"}
+        case = case.small() if self.dry_run else case
+        reason = OUT_OF_MEMORY
+        try:
+            with self._run(case) as run:
+                return {"skipped": None, **measure(run, case)}
+        except torch.cuda.OutOfMemoryError:
+            pass
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        self._clean()
+        return {"skipped": reason}
+
+    @contextmanager
+    def _run(self, case: Case) -> Iterator[Any]:
+        """A run of this case; its memory is given back afterwards."""
+        shaped = _probes("shaped_model")
+        model_shape = gpu_cases.shape(case.model, dry_run=self.dry_run)
+        dtype = torch.bfloat16 if self.on_card else torch.float32
+        model = shaped.build_model(
+            model_shape.config, model_shape.layers, self.device, dtype, quantised=case.quantised
+        )
+        model = shaped.adapted(model, case.rank, case.targets, 0.0)
+        shaped.checkpointed(model, on=case.checkpointing)
+        trained = [one for one in model.parameters() if one.requires_grad]
+        optimizer = _optimizer(case.optimizer, trained)
+        yield shaped.random_run(
+            model, optimizer, steps=WARM_UP + ROUNDS, batch=case.batch, length=case.length
+        )
+        del model, trained, optimizer
+        self._clean()
+
+    def _clean(self) -> None:
+        gc.collect()
+        if self.on_card:
+            torch.cuda.empty_cache()
+
+    def step(self, run: Any, case: Case) -> dict[str, Any]:
+        """Time and memory of a step, beside the prediction; bytes and seconds."""
+        clock = _probes("dequantisation.clock")
+        times = []
+        for number, window in enumerate(run.windows):
+
+            def work(window: Any = window) -> None:
+                run.forward_backward(window)
+                run.update()
+
+            if number == WARM_UP and self.on_card:
+                torch.cuda.empty_cache()
+                torch.cuda.reset_peak_memory_stats()
+            times.append(clock.step_seconds(self.device, work))
+        seconds = median(times[WARM_UP:])
+        measured = {
+            "step_seconds": seconds,
+            "spread": (max(times[WARM_UP:]) - min(times[WARM_UP:])) / seconds,
+            "tokens_per_second": case.batch * case.length / seconds,
+        }
+        return {**measured, **self._memory(case)}
+
+    def _memory(self, case: Case) -> dict[str, Any]:
+        shape = gpu_cases.shape(case.model, dry_run=self.dry_run)
+        predicted = predict(case.job(shape, on_card=self.on_card))
+        found: dict[str, Any] = {
+            "predicted_allocated_bytes": predicted.peak_allocated_bytes,
+            "predicted_reserved_bytes": predicted.peak_reserved_bytes,
+        }
+        if self.on_card:
+            allocated = torch.cuda.max_memory_allocated()
+            found["allocated_bytes"] = allocated
+            found["reserved_bytes"] = torch.cuda.max_memory_reserved()
+            found["error"] = predicted.peak_allocated_bytes / allocated - 1
+        return found
+
+    def share(self, run: Any, case: Case) -> dict[str, Any]:
+        """Dequantisation measured directly and by the profiler, in kernel seconds of a step."""
+        rounds, profiled = _probes("dequantisation.rounds"), _probes("dequantisation.profiled")
+        modules = _probes("dequantisation.modules").linear4bit_modules(run.model)
+        direct = _probes("dequantisation.shares").Direct(self.device, modules)
+        settings = {"step": rounds.unchanged, "direct": direct.install}
+        taken = rounds.alternate(run, settings, ROUNDS)
+        shares = direct.shares(taken["direct"])
+        found: dict[str, Any] = {
+            "share": shares.by_phase(),
+            "problem": shares.problem(),
+            "overhead": -rounds.paired(taken["step"], taken["direct"])[0],
+            "direct_seconds": shares.seconds,
+            "step_seconds": median(one.wall_seconds for one in taken["step"]),
+        }
+        if self.on_card:
+
+            def work() -> None:
+                run.forward_backward(run.windows[0])
+                run.update()
+
+            kernels = profiled.profiled_step(work)
+            found["profiler_seconds"] = kernels.dequantisation
+            found["busy"] = kernels.busy / found["step_seconds"]
+            apart = shares.seconds - kernels.dequantisation
+            found["points_apart"] = 100 * apart / found["step_seconds"]
+        return found
+
+
+def check(budget_seconds: float, *, dry_run: bool) -> dict[str, Any]:
+    """Run everything, the most telling first."""
+    running = Check(budget_seconds, dry_run=dry_run)
+    watch_module, environment = _probes("gpu_watch"), _probes("environment")
+    began = time.monotonic()
+    with watch_module.GpuWatch(environment.gpu_index(running.device)) as watch:
+        sections = {
+            "steps": running.each(gpu_cases.steps(), running.step),
+            "shares": running.each(gpu_cases.shares(), running.share),
+            "recipes": running.each(gpu_cases.recipes(), running.step),
+            "adapters": running.each(gpu_cases.adapters(), running.step),
+            "against_lora": running.each(gpu_cases.against_lora(), running.step),
+        }
+    return {
+        "machine": machine(),
+        "environment": environment.environment(running.device, watch, WARM_UP),
+        "dry_run": dry_run,
+        "seconds": round(time.monotonic() - began, 1),
+        "summary": summary(sections),
+        **sections,
+    }
+
+
+def summary(sections: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """The figures that have a criterion; None where none of them was measured."""
+    errors = sorted(
+        abs(one["error"])
+        for name in ("steps", "recipes")
+        for one in sections[name]
+        if "error" in one
+    )
+    apart = [abs(one["points_apart"]) for one in sections["shares"] if "points_apart" in one]
+    overhead = [one["overhead"] for one in sections["shares"] if "overhead" in one]
+    return {
+        "memory_error": {
+            "median": median(errors) if errors else None,
+            "worst": errors[-1] if errors else None,
+            "cases": len(errors),
+            "criterion": "median at most 0.03, worst at most 0.08",
+        },
+        "direct_against_profiler": {
+            "most_points_apart": max(apart, default=None),
+            "criterion": "at most 2 points of a step",
+        },
+        "hook_overhead": {"most": max(overhead, default=None), "criterion": "under 0.02"},
+    }
+
+
+def _optimizer(name: str, trained: list[Any]) -> Any:
+    if name == "adamw_torch":
+        return torch.optim.AdamW(trained, lr=1e-4)
+    from bitsandbytes import optim
+
+    kinds = {"adamw_8bit": optim.AdamW8bit, "paged_adamw_8bit": optim.PagedAdamW8bit}
+    return kinds[name](trained, lr=1e-4)
+
+
+def _described(case: Case) -> dict[str, Any]:
+    targets = case.targets if isinstance(case.targets, str) else list(case.targets)
+    return {
+        "model": case.model,
+        "batch": case.batch,
+        "length": case.length,
+        "checkpointing": case.checkpointing,
+        "rank": case.rank,
+        "targets": targets,
+        "optimizer": case.optimizer,
+        "quantised": case.quantised,
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check and write the JSON; 1 without a card."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--budget-seconds", type=float, default=460.0)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--dry-run", action="store_true", help="tiny shapes, on any device")
+    options = parser.parse_args(arguments)
+    if not options.dry_run and not torch.cuda.is_available():
+        print("gpu_check: there is no CUDA card; --dry-run tries everything with tiny shapes.")
+        return 1
+    result = check(options.budget_seconds, dry_run=options.dry_run)
+    options.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(result["summary"], indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,136 @@
+"""What a measurement says about the findings in the script that was measured."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from typing import Any
+
+from qlint.errors import UsageError
+from qlint.linting.evidence_file import (
+    Measured,
+    known_values,
+    known_versions,
+    project_of,
+    relative_source,
+    write,
+)
+from qlint.linting.linter import lint
+from qlint.linting.report import Report
+from qlint.linting.session import Session
+from qlint.linting.weighing import weighed
+from qlint.probing.subject import Script, Shape
+from qlint.recipe import Recipe
+from qlint.reporters.probe_value import Probed
+
+
+def measure(subject: Script | Shape, session: Session, wanted: Any, progress: Any) -> Probed:
+    """Lint the script, run and measure it, and judge its findings.
+
+    Raises:
+        UsageError: There was nothing to measure; an exception of the script's own has been shown.
+    """
+    if isinstance(subject, Shape):
+        measured = _probes("shaped_probe").measure_shape(subject.model, wanted, progress)
+        return _probed(Report(), None, measured)
+    report = lint(session._replace(paths=(subject.path,), script_arguments=subject.arguments))
+    measured = _measure_script(subject, wanted, progress)
+    recipe = _measured_recipe(report, subject.path, measured.line)
+    return _probed(report, recipe, measured)
+
+
+def save_evidence(probed: Probed, path: str) -> None:
+    """Write what was measured for ``qlint check``.
+
+    Raises:
+        UsageError: It cannot be written, or no run of the script was recognised in what ran.
+    """
+    recipe = probed.recipe
+    if recipe is None:
+        raise UsageError(
+            "no evidence was saved: it belongs to the recipe of a script, and none was read."
+        )
+    gpu = probed.environment.get("gpu")
+    measured = Measured(
+        source=relative_source(recipe, project_of(path)),
+        values=known_values(recipe),
+        versions=known_versions(recipe),
+        card=gpu["name"] if gpu else None,
+        card_bytes=gpu["total_bytes"] if gpu else None,
+        verdicts=probed.verdicts,
+    )
+    write(path, measured)
+
+
+def _measure_script(subject: Script, wanted: Any, progress: Any) -> Any:
+    failed = _probes("capture.stop").ScriptFailed
+    try:
+        return _probes("script_probe").measure_script(
+            subject.path, subject.arguments, wanted, progress
+        )
+    except failed as failure:
+        error = failure.__cause__
+        _show(error, subject.path)
+        raise UsageError(
+            f"{subject.path} raised {type(error).__name__} before it could be measured."
+        ) from None
+
+
+def _show(error: BaseException, path: str) -> None:
+    """The script's own traceback, from the script on: how it was started is not its concern."""
+    shown = error.__traceback__
+    while shown is not None and shown.tb_frame.f_code.co_filename != path:
+        shown = shown.tb_next
+    traceback.print_exception(type(error), error, shown or error.__traceback__, file=sys.stderr)
+
+
+def _measured_recipe(report: Report, path: str, line: int | None) -> Recipe | None:
+    """The run that trains at ``line``, or before it where the call spans several lines."""
+    recipes = [one for one in report.recipes if one.source.path == path]
+    if len(recipes) < 2 or line is None:
+        return recipes[0] if len(recipes) == 1 else None
+    before = [one for one in recipes if one.source.line <= line]
+    return max(before, key=lambda one: one.source.line) if before else None
+
+
+def _probed(report: Report, recipe: Recipe | None, measured: Any) -> Probed:
+    verdicts: list[dict[str, str]] = []
+    if recipe is not None:
+        judging = _probes("verdicts")
+        gpu = measured.environment.get("gpu")
+        codes = {one.code for one in report.findings if one.recipe_id == recipe.id}
+        values = judging.Measured(
+            measured.probes, gpu["total_bytes"] if gpu else None, measured.learning_rate
+        )
+        verdicts = [one.as_json() for one in judging.judge(codes, values)]
+        by_code = {one["code"]: one for one in verdicts}
+        report.findings = [
+            weighed(one, by_code) if one.recipe_id == recipe.id else one for one in report.findings
+        ]
+    return Probed(
+        report=report,
+        recipe=recipe,
+        name=measured.name,
+        steps=measured.steps,
+        interrupted=measured.interrupted,
+        probes=measured.probes,
+        environment=measured.environment,
+        verdicts=verdicts,
+        predicted_peak_bytes=_prediction(recipe),
+    )
+
+
+def _prediction(recipe: Recipe | None) -> int | None:
+    if recipe is None:
+        return None
+    from qlint.memory.from_recipe import from_recipe
+    from qlint.memory.predict import predict
+
+    job = from_recipe(recipe).job
+    return None if job is None else predict(job).peak_allocated_bytes
+
+
+def _probes(name: str) -> Any:
+    """Type checkers cannot resolve the package, which lives in another folder."""
+    return importlib.import_module(f"qlint.runtime_probes.{name}")

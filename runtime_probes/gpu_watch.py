@@ -1,0 +1,122 @@
+"""What the card does while a probe measures: clocks, throttling, and who else uses it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from types import TracebackType
+from typing import Any
+
+_INTERVAL_SECONDS = 0.2
+_THROTTLES = {
+    "SwPowerCap": "power cap",
+    "HwSlowdown": "hardware slowdown",
+    "SwThermalSlowdown": "thermal slowdown",
+    "HwThermalSlowdown": "hardware thermal slowdown",
+    "HwPowerBrakeSlowdown": "power brake",
+}
+"""Reasons that make a figure doubtful, by their name in NVML; being idle is none of them."""
+
+
+class GpuWatch:
+    """Samples the card in a thread while the ``with`` block runs.
+
+    Without a CUDA card, or without nvidia-ml-py, it watches nothing and says why.
+    """
+
+    def __init__(self, index: int | None) -> None:
+        self._samples: list[tuple[int, int]] = []
+        self._throttled: set[str] = set()
+        self._others: set[int] = set()
+        self._mig = False
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._library: Any = None
+        self._handle: Any = None
+        self.skipped: str | None = None
+        """Why nothing is known of the card."""
+        if index is None:
+            self.skipped = "no CUDA card"
+        else:
+            self._open(index)
+
+    def _open(self, index: int) -> None:
+        try:
+            import pynvml
+        except ImportError:
+            self.skipped = "nvidia-ml-py is not installed"
+            return
+        try:
+            pynvml.nvmlInit()
+            self._handle = self._find(pynvml, index)
+            self._library = pynvml
+        except Exception as error:
+            self.skipped = f"the driver's library does not answer: {error}"
+
+    def _find(self, library: Any, index: int) -> Any:
+        """CUDA_VISIBLE_DEVICES may number cards as NVML does not; their UUID is the same."""
+        import torch
+
+        uuid = getattr(torch.cuda.get_device_properties(index), "uuid", None)
+        if uuid is None:
+            return library.nvmlDeviceGetHandleByIndex(index)
+        text = str(uuid)
+        try:
+            return library.nvmlDeviceGetHandleByUUID(f"GPU-{text.removeprefix('GPU-')}")
+        except library.NVMLError:
+            self._mig = True
+            return library.nvmlDeviceGetHandleByUUID(f"MIG-{text.removeprefix('MIG-')}")
+
+    def __enter__(self) -> GpuWatch:
+        if self._library is not None:
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._library.nvmlShutdown()
+
+    def as_json(self) -> dict[str, Any]:
+        """What was seen: the fraction of time that the card was busy, clocks in MHz."""
+        if self.skipped is None and not self._samples:
+            self.skipped = "no sample was taken"
+        if self.skipped is not None:
+            return {"skipped": self.skipped}
+        busy = [one for one, _ in self._samples]
+        clocks = [one for _, one in self._samples]
+        return {
+            "busy": round(sum(busy) / len(busy) / 100, 3),
+            "clock_mhz": {"low": min(clocks), "high": max(clocks)},
+            "throttled": sorted(self._throttled),
+            "foreign_processes": len(self._others),
+            "mig": self._mig,
+            "skipped": None,
+        }
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(_INTERVAL_SECONDS):
+                self._sample()
+        except Exception as error:
+            self.skipped = f"the driver's library stopped answering: {error}"
+
+    def _sample(self) -> None:
+        library, handle = self._library, self._handle
+        busy = library.nvmlDeviceGetUtilizationRates(handle).gpu
+        clock = library.nvmlDeviceGetClockInfo(handle, library.NVML_CLOCK_SM)
+        self._samples.append((busy, clock))
+        reasons = library.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
+        for name, words in _THROTTLES.items():
+            if reasons & getattr(library, f"nvmlClocksThrottleReason{name}", 0):
+                self._throttled.add(words)
+        for process in library.nvmlDeviceGetComputeRunningProcesses(handle):
+            if process.pid != os.getpid():
+                self._others.add(process.pid)

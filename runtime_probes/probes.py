@@ -1,0 +1,209 @@
+"""The probes there are, and how they are run: one after the other, each for itself.
+
+A probe that fails is skipped with its reason, and the state of the run is put back after each.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+
+from .dequantisation.clock import step_seconds
+from .environment import environment, gpu_index
+from .gpu_watch import GpuWatch
+from .measurement import Measurement
+from .out_of_memory import attempt
+from .progress import Progress
+from .replay.device import release
+from .replay.run import Run
+from .replay.state import State
+
+TRAINED = "adapters"
+"""The count that is always made: it takes one step."""
+WARM_UP_STEPS = 2
+_FEWEST_STEPS = 5
+
+
+class Wanted(NamedTuple):
+    """What a measurement is asked for."""
+
+    steps: int = 20
+    only: tuple[str, ...] = ()
+    """Names on the command line; empty for all."""
+    budget_seconds: float | None = None
+    no_learning_rate: str | None = None
+    """Why a learning rate would mean nothing here."""
+
+
+class Probe(NamedTuple):
+    """One probe: its name on the command line, its key in the report, and what it does."""
+
+    name: str
+    key: str
+    title: str
+    measure: Callable[[Run, Wanted], dict[str, Any]]
+    passes: Callable[[Wanted], int]
+    """About how many training steps it takes."""
+    adapts: bool = False
+    """It does as much as its budget of time allows."""
+
+
+def _dequantisation(run: Run, wanted: Wanted) -> dict[str, Any]:
+    from .dequantisation import probe
+
+    return _complete(probe.measure(run, wanted.steps).as_json())
+
+
+def _activations(run: Run, wanted: Wanted) -> dict[str, Any]:
+    from .activations import probe
+
+    return _complete(probe.measure(run, wanted.steps).as_json())
+
+
+def _learning_rate(run: Run, wanted: Wanted) -> dict[str, Any]:
+    if wanted.no_learning_rate is not None:
+        return _skipped(wanted.no_learning_rate)
+    from .learning_rate import probe
+
+    return _complete(probe.measure(run, wanted.steps, wanted.budget_seconds).as_json())
+
+
+def _count_trained(run: Run, _: Wanted) -> dict[str, Any]:
+    from .trained_state import measure
+
+    return measure(run)
+
+
+def _complete(result: dict[str, Any]) -> dict[str, Any]:
+    """Results leave out what they have nothing to say about."""
+    return {"skipped": None, **result}
+
+
+PROBES = (
+    Probe(
+        "dequant",
+        "dequant",
+        "dequantisation",
+        _dequantisation,
+        lambda wanted: 6 * wanted.steps + 60,
+    ),
+    Probe(
+        "activations",
+        "activations",
+        "activation memory",
+        _activations,
+        lambda wanted: 20,
+    ),
+    Probe(
+        "lr",
+        "learning_rate",
+        "learning-rate sensitivity",
+        _learning_rate,
+        lambda wanted: 0 if wanted.no_learning_rate else 22 * wanted.steps,
+        adapts=True,
+    ),
+)
+"""In the order in which they run: what changes least about the run comes first."""
+
+
+def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progress) -> None:
+    """Fill ``result``; an interrupt leaves what there is, with the rest skipped."""
+    device = next(run.model.parameters()).device
+    result.name, result.steps = run.name, len(run.windows)
+    group = run.optimizer.param_groups[0]
+    result.learning_rate = float(group.get("initial_lr", group["lr"]))
+    state = run.save()
+    deadline = None if wanted.budget_seconds is None else time.monotonic() + wanted.budget_seconds
+    watch = GpuWatch(gpu_index(device))
+    with watch:
+        try:
+            result.probes[TRAINED] = _isolated(run, state, _count_trained, wanted)
+            wanted = _estimated(run, device, wanted, progress)
+            state.restore()
+            for probe in PROBES:
+                if wanted.only and probe.name not in wanted.only:
+                    result.probes[probe.key] = _skipped("not asked for")
+                elif deadline is not None and time.monotonic() > deadline:
+                    result.probes[probe.key] = _skipped("the time budget was spent")
+                else:
+                    if deadline is not None:
+                        wanted = wanted._replace(budget_seconds=deadline - time.monotonic())
+                    with progress.stage(f"measuring {probe.title}"):
+                        result.probes[probe.key] = _isolated(run, state, probe.measure, wanted)
+        except KeyboardInterrupt:
+            result.interrupted = True
+            for probe in PROBES:
+                result.probes.setdefault(probe.key, _skipped("interrupted"))
+            state.restore()
+    result.environment = environment(device, watch, WARM_UP_STEPS)
+
+
+def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progress) -> Wanted:
+    """Time a step, say how long all will take, and take fewer steps where the budget asks for it.
+
+    A step that does not fit the card is found here as well, and is left to the probes to report.
+    """
+    windows = run.windows
+
+    def step() -> None:
+        run.forward_backward(windows[0])
+        run.update()
+
+    def timed() -> float:
+        return min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
+
+    seconds = attempt(timed, lambda: release(run))
+    if seconds is None:
+        return wanted
+    steps = min(wanted.steps, len(windows))
+    wanted = wanted._replace(steps=steps)
+    budget = wanted.budget_seconds
+    fixed = seconds * _passes(wanted, adapts=False)
+    if budget is not None and fixed > budget:
+        wanted = wanted._replace(steps=min(steps, max(_FEWEST_STEPS, int(steps * budget / fixed))))
+    total = seconds * (_passes(wanted, adapts=False) + _passes(wanted, adapts=True))
+    if budget is not None:
+        total = min(total, budget)
+    progress.say(
+        f"one step of {run.name} takes {seconds:.2g} s; measuring {wanted.steps} steps will take "
+        f"about {_duration(total)}."
+    )
+    return wanted
+
+
+def _passes(wanted: Wanted, *, adapts: bool) -> int:
+    """About how many training steps the probes that were asked for take together."""
+    return sum(
+        probe.passes(wanted)
+        for probe in PROBES
+        if probe.adapts is adapts and (not wanted.only or probe.name in wanted.only)
+    )
+
+
+def _isolated(
+    run: Run, state: State, measure: Callable[[Run, Wanted], dict[str, Any]], wanted: Wanted
+) -> dict[str, Any]:
+    """What ``measure`` gives, or why it gave nothing; the run is as before either way."""
+    try:
+        found = attempt(lambda: measure(run, wanted), state.restore)
+    except Exception as error:
+        found, reason = None, f"{type(error).__name__}: {error}".splitlines()[0]
+    else:
+        reason = "out of memory"
+    # Outside of the handler: its traceback holds the tensors of the failed step.
+    state.restore()
+    if found is None:
+        release(run)
+        return _skipped(reason)
+    return found
+
+
+def _skipped(reason: str) -> dict[str, Any]:
+    return {"skipped": reason}
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,153 @@
+"""Measurements in the findings: shown, believed where they refute, and never when stale."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qlint.__main__ import main
+from qlint.linting.evidence_file import Measured, known_values, known_versions, read, write
+from qlint.linting.linter import lint
+from qlint.linting.session import EVIDENCE_FILE, Session
+from qlint.settings.in_force import Settings
+
+SCRIPT = """
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+from trl import SFTConfig, SFTTrainer
+model = AutoModelForCausalLM.from_pretrained(
+    "meta-llama/Llama-2-7b-hf", quantization_config=BitsAndBytesConfig(load_in_4bit=True)
+)
+SFTTrainer(
+    model=model,
+    args=SFTConfig("out", learning_rate=1e-5, optim="adamw_torch", gradient_checkpointing=True),
+    peft_config=LoraConfig(r=8, target_modules=["q_proj", "v_proj"]),
+    train_dataset=None,
+).train()
+"""
+WHY = "8-bit state would save 0.04 GB"
+
+
+@pytest.fixture
+def project(folder: Path) -> Path:
+    (folder / "pyproject.toml").write_text("[tool.qlint]\n")
+    (folder / "train.py").write_text(SCRIPT)
+    return folder
+
+
+def measured(verdict: str, card: tuple[str, int] | None = None) -> Measured:
+    (recipe,) = lint(Session(("train.py",), Settings()), check=False).recipes
+    return Measured(
+        source="train.py",
+        values=known_values(recipe),
+        versions=known_versions(recipe),
+        card=card[0] if card else None,
+        card_bytes=card[1] if card else None,
+        verdicts=[{"code": "QL105", "verdict": verdict, "why": WHY}],
+    )
+
+
+def finding(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
+    main(["train.py", "--output-format", "json", "--select", "QL105", *options])
+    (found,) = json.loads(capsys.readouterr().out)["findings"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_what_was_refuted_becomes_an_info(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finding(capsys)["severity"] == "warning"
+    write(EVIDENCE_FILE, measured("refuted"))
+    found = finding(capsys)
+    assert found["severity"] == "info"
+    assert found["evidence"]["measured"] == f"refuted: {WHY}"
+
+
+@pytest.mark.parametrize("verdict", ["confirmed", "undecided"])
+def test_anything_else_is_shown_and_changes_nothing(
+    project: Path, capsys: pytest.CaptureFixture[str], verdict: str
+) -> None:
+    write(EVIDENCE_FILE, measured(verdict))
+    found = finding(capsys)
+    assert found["severity"] == "warning"
+    assert found["evidence"]["measured"] == f"{verdict}: {WHY}"
+
+
+def test_a_changed_recipe_makes_it_stale(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(EVIDENCE_FILE, measured("refuted"))
+    (project / "train.py").write_text(SCRIPT.replace("r=8", "r=256"))
+    found = finding(capsys)
+    assert found["severity"] == "warning"
+    assert found["evidence"]["measured"].startswith("stale")
+    assert "lora_r was 8, is 256" in found["evidence"]["measured"]
+
+
+def test_other_versions_make_it_stale(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(EVIDENCE_FILE, measured("refuted"))
+    found = finding(capsys, "--target-versions", "transformers=4.44")
+    assert found["severity"] == "warning"
+    assert "transformers was" in found["evidence"]["measured"]
+
+
+def test_another_card_makes_it_stale(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(EVIDENCE_FILE, measured("refuted", ("NVIDIA H200", 150_000_000_000)))
+    assert finding(capsys)["severity"] == "info"
+    found = finding(capsys, "--gpu", "24GB")
+    assert found["evidence"]["measured"].startswith("stale")
+    assert "the card was NVIDIA H200, is 24GB" in found["evidence"]["measured"]
+
+
+def test_the_measurement_of_the_present_recipe_counts_among_several(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(EVIDENCE_FILE, measured("refuted"))
+    (project / "train.py").write_text(SCRIPT.replace("r=8", "r=256"))
+    write(EVIDENCE_FILE, measured("confirmed"))
+    assert len(read(EVIDENCE_FILE).measurements) == 2
+    assert finding(capsys)["evidence"]["measured"] == f"confirmed: {WHY}"
+    write(EVIDENCE_FILE, measured("undecided"))
+    assert len(read(EVIDENCE_FILE).measurements) == 2
+
+
+def test_a_file_can_be_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write("elsewhere.json", measured("refuted"))
+    assert finding(capsys)["evidence"]["measured"] is None
+    assert finding(capsys, "--evidence", "elsewhere.json")["severity"] == "info"
+
+
+def test_isolated_looks_for_none(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(EVIDENCE_FILE, measured("refuted"))
+    assert finding(capsys, "--isolated")["severity"] == "warning"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"format": 2, "measurements": []}',
+        '{"format": 1}',
+        '{"format": 1, "measurements": [{"source": "train.py"}]}',
+        "[" * 200_000,
+        "\udcff",
+    ],
+)
+def test_what_is_no_evidence_file_is_one_sentence(
+    project: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    Path("bad.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert main(["train.py", "--evidence", "bad.json"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("qlint: bad.json is not an evidence file")
+    assert error.count("\n") == 1
+
+
+def test_a_missing_file_is_one_sentence(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train.py", "--evidence", "none.json"]) == 2
+    assert "cannot read evidence file none.json" in capsys.readouterr().err

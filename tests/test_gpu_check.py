@@ -1,0 +1,48 @@
+"""The script for a machine with a card runs from end to end, with tiny shapes on the processor."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("bitsandbytes")
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_dry_run_measures_every_case(tmp_path: Path) -> None:
+    gpu_check: Any = importlib.import_module("gpu_check")
+    output = tmp_path / "result.json"
+    assert gpu_check.main(["--dry-run", "--output", str(output)]) == 0
+    result = json.loads(output.read_text())
+    sections = ("steps", "shares", "recipes", "adapters", "against_lora")
+    assert [len(result[name]) for name in sections] == [8, 3, 24, 6, 4]
+    assert {one["skipped"] for name in sections for one in result[name]} == {None}
+    assert {one["problem"] for one in result["shares"]} == {None}
+    assert all(one["step_seconds"] > 0 for name in sections for one in result[name])
+
+
+def test_without_time_everything_is_skipped(tmp_path: Path) -> None:
+    gpu_check: Any = importlib.import_module("gpu_check")
+    output = tmp_path / "result.json"
+    gpu_check.main(["--dry-run", "--budget-seconds", "0", "--output", str(output)])
+    result = json.loads(output.read_text())
+    assert {one["skipped"] for one in result["steps"]} == {"the time budget was spent"}
+    assert result["summary"]["memory_error"]["median"] is None
+
+
+def test_the_summary_takes_the_worst() -> None:
+    gpu_check: Any = importlib.import_module("gpu_check")
+    sections: dict[str, list[dict[str, Any]]] = {
+        "steps": [{"error": -0.05}, {"skipped": "out of memory"}],
+        "recipes": [{"error": 0.01}, {"error": 0.02}],
+        "shares": [{"points_apart": -3.0, "overhead": 0.01}, {"points_apart": 1.0}],
+    }
+    found = gpu_check.summary(sections)
+    assert found["memory_error"]["median"] == 0.02
+    assert found["memory_error"]["worst"] == 0.05
+    assert found["direct_against_profiler"]["most_points_apart"] == 3.0

@@ -85,7 +85,7 @@ def measured_peak(job: Job) -> int:
         activities = [torch.profiler.ProfilerActivity.CPU]
         with (
             part(".cuda_semantics").autocast_seen_as_cuda(),
-            # oneDNN's int8 product takes scratch memory that depends on the processor and the threads.
+            # What oneDNN's int8 product takes depends on the processor and its threads.
             torch.backends.mkldnn.flags(enabled=job.load_in_4bit),
             torch.profiler.profile(activities=activities, profile_memory=True) as profile,
         ):

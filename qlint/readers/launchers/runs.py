@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from qlint.readers.commands import Command
 from qlint.readers.inputs_of import with_inputs
+from qlint.readers.launchers.folding import IT_RUNS_IF
 from qlint.readers.launchers.launch import Launch
 from qlint.readers.places import LineMap
 from qlint.readers.relocation import move_recipe, move_source
@@ -20,6 +21,8 @@ _OF_ITS_OWN = (
 )
 """Premises of a script or configuration that is read by itself."""
 _LONGEST = 300
+_LONGEST_TEXT = 60
+"""Characters of a text for the shell that are shown: it may be a script of its own."""
 
 
 def as_run_of(
@@ -53,6 +56,9 @@ def _premises(command: Command, launch: Launch) -> Iterable[str]:
     source = command.source
     where = f"cell {source.cell}" if source.cell is not None else f"{source.path}:{source.line}"
     words = " ".join(word.text for word in launch.arguments)[:_LONGEST]
-    yield f"{launch.program.text} is started by {where}" + (f" with {words}" if words else "")
+    program = " ".join(launch.program.text.split())
+    if launch.starts == "text" and len(program) > _LONGEST_TEXT:
+        program = program[:_LONGEST_TEXT].rstrip() + " ..."
+    yield f"{program} is started by {where}" + (f" with {words}" if words else "")
     if command.condition:
-        yield f"it runs if {command.condition}"
+        yield IT_RUNS_IF + command.condition

@@ -199,14 +199,13 @@ def collect(
     machine.spend(1 + len(environment) // 20)
     environment.update({name: value.argument(()) for name, value in prefix.items()})
     fed = as_file(state.stdin, state.source.shown) if state.stdin is not None else None
-    condition = " and ".join(dict.fromkeys(one for one in state.conditions if one)) or None
     machine.commands.append(
         Command(
             tuple(word.argument(()) for word in words),
             state.source.source(span[0]),
             state.folder,
             environment,
-            condition,
+            tuple(dict.fromkeys(one for one in state.conditions if one)),
             state.written,
             fed,
         )

@@ -22,7 +22,7 @@ from qlint.readers.launchers.folding import Started, folded
 from qlint.readers.launchers.launch import Launch
 from qlint.readers.launchers.processes import WORLD_SIZE, task_variables, world_size
 from qlint.readers.launchers.purposes import seems_to_do_else, seems_to_train
-from qlint.readers.launchers.runs import as_run_of
+from qlint.readers.launchers.runs import as_run_of, left_open
 from qlint.readers.launchers.understanding import understand
 from qlint.readers.places import LineMap, Place
 from qlint.readers.project_files import ProjectFiles
@@ -111,7 +111,7 @@ class _Following:
                 run, notes = join_started(run, step.told.companion, step.open, step.told.lost)
                 self.notes += notes
             run = run if step.told is None else step.told.named_by(run)
-            self.runs.append(Started(run, step.command))
+            self.runs.append(Started(left_open(run, step.written), step.command))
         self.dead += [move_dead(one, maps) for one in reading.dead]
         self.notes += [move_note(one, maps) for one in reading.notes]
         self.problems += [replace(move_problem(one, maps), fatal=False) for one in reading.problems]
@@ -133,6 +133,7 @@ class _Step:
         self.maps: Mapping[str, LineMap] = {
             request.display(path): file.places for path, file in command.written.items()
         }
+        self.written = [(request.display(path), file) for path, file in command.written.items()]
         self.told: Told | None = accelerate_settings(launch, self.open, command.source)
         self.request = self._request(request)
 

@@ -7,7 +7,6 @@ sizes are impossible, is a :class:`~qlint.errors.UsageError` of one sentence.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from qlint.errors import UsageError
@@ -16,6 +15,7 @@ from qlint.knowledge.layers import decoder_blocks
 from qlint.knowledge.shapes import Make, Model
 from qlint.knowledge.sizes import Sizes, read_sizes
 from qlint.near_names import did_you_mean
+from qlint.records import replace
 
 _RESIDUAL_DROPOUT = ("resid_pdrop", "residual_dropout", "hidden_dropout", "dropout")
 

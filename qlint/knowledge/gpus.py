@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from qlint.errors import UsageError
 from qlint.near_names import did_you_mean
+from qlint.records import Record
 
 _DATA = Path(__file__).parent / "data" / "gpus.json"
 _MEBIBYTE = 2**20
@@ -25,8 +25,7 @@ _LARGEST_GIBIBYTES = 4096
 _MOST_CARDS = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(Record):
     """One graphics card. ``bandwidth`` is in bytes a second, None where only the size is known."""
 
     name: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from qlint.knowledge.architectures import Architecture
 from qlint.knowledge.shapes import Block, Linear, Make, Mixture
 from qlint.knowledge.sizes import Sizes
+from qlint.records import replace
 
 
 def decoder_blocks(

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from qlint.knowledge.configurations import from_config
 from qlint.knowledge.shapes import Block, Linear, Model
+from qlint.records import replace
 
 __all__ = ["Block", "Linear", "Model", "all_models", "billions_in_name", "find_model"]
 

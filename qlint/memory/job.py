@@ -8,11 +8,11 @@ Fields carry the names of the recipe wherever a recipe has them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, TypeAlias
 
 from qlint.knowledge.models import Model
+from qlint.records import Record
 
 Precision: TypeAlias = Literal["bfloat16", "float16", "float32"]
 """A dtype of floating-point numbers, as recipes write it."""
@@ -60,8 +60,7 @@ class Distribution(str, Enum):
     """Parameters are sharded too, and gathered a module at a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Record):
     """Everything that decides how much memory one process of a training run takes.
 
     The defaults are those of the libraries (transformers 5, PEFT 0.21), except for what every job
@@ -154,16 +153,14 @@ class Job:
     """Evaluation keeps no logits; otherwise those of a batch are held until they are copied."""
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
+class Component(Record):
     """One part of the memory at the peak: a stable name, and its bytes."""
 
     name: str
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Record):
     """What a job is predicted to take on each card, in bytes.
 
     ``components`` are what is allocated at the peak of a training step; they add up to

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from qlint.memory.job import Job, Prediction
 from qlint.planning.fitting import Predict, Step, cheapest_changes, single_changes
@@ -11,10 +10,10 @@ from qlint.planning.recommend import recommend
 from qlint.planning.room import Reach, frontier, largest_batch, longest, without_checkpointing
 from qlint.planning.strategies import Strategy, recommended, strategies
 from qlint.recipe import Recipe
+from qlint.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Cards:
+class Cards(Record):
     """What to train on: ``count`` cards with ``usable_bytes`` each, all that a process can get."""
 
     name: str
@@ -23,8 +22,7 @@ class Cards:
     bfloat16: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Record):
     """What spare memory buys."""
 
     frontier: Sequence[Reach]
@@ -34,8 +32,7 @@ class Room:
     without_checkpointing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(Record):
     """The ways to share the job over all cards, and the one to use with the reason."""
 
     strategies: Sequence[Strategy]
@@ -43,8 +40,7 @@ class Shared:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record):
     """What ``qlint plan`` answers. Without ``cards`` there is nothing to fit."""
 
     job: Job

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 from qlint.knowledge.models import Model
@@ -10,6 +9,7 @@ from qlint.memory.job import Job
 from qlint.memory.linear_roles import Role, role_of
 from qlint.planning.fitting import Predict
 from qlint.recipe import Json
+from qlint.records import replace
 
 LEARNING_RATE = 1e-4
 """The upper end of QL101's range for QLoRA, 5e-5 to 1e-4."""

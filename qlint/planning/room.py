@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from qlint.memory.job import Job
 from qlint.planning.fitting import Predict
+from qlint.records import Record, replace
 
 GRAIN = 128
 """Lengths are tried in multiples of this many tokens."""
@@ -13,8 +12,7 @@ LONGEST = 131_072
 BATCHES = (1, 2, 4, 8, 16, 32)
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Record):
     """The longest sequence, in tokens, that fits at a micro-batch."""
 
     per_device_train_batch_size: int

@@ -9,7 +9,6 @@ the layers, so the highest station is found by looking at each in turn.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from qlint.knowledge.shapes import Block, Linear
 from qlint.memory.job import Job, Loss
@@ -20,12 +19,12 @@ from qlint.memory.step.loss import LOGITS, head, logits_bytes
 from qlint.memory.step.precision import FLOAT32, Precision, precision_of
 from qlint.memory.step.tensors import GRADIENTS, Node, Parameter, Tape, Tensor
 from qlint.memory.targets import adapted_linears
+from qlint.records import Record
 
 BACKWARD = "gradients on the way"
 
 
-@dataclass(frozen=True, slots=True)
-class Station:
+class Station(Record):
     """The highest point of one stretch of the step."""
 
     at: str
@@ -37,8 +36,7 @@ class Station:
         return sum(self.amounts.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Record):
     """What one stretch of the step allocates, each on top of where it starts."""
 
     forward_peak: Amounts
@@ -55,8 +53,7 @@ class Replay:
     """Bytes an element of the residual stream that comes out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(Record):
     """A micro-step: its layers in their order, and what follows the last of them."""
 
     layers: tuple[Replay, ...]
@@ -83,8 +80,7 @@ def walk(job: Job) -> Walk:
     return Walk(tuple(layers), _head(job, precision, accumulates, stream))
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Record):
     """What the names of a hand-written loop keep alive."""
 
     before: Amounts

@@ -10,8 +10,8 @@ numbers, a dataclass is the thing to use.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-"""As ``typing`` has it, whose import would cost as much again."""
+from qlint.type_checking import TYPE_CHECKING
+
 if TYPE_CHECKING:
     from typing import Any, ClassVar, NoReturn, TypeVar
 

@@ -6,11 +6,14 @@ Sizes are in elements, never bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
 
 from qlint.records import Record
+from qlint.type_checking import TYPE_CHECKING
 
-LinearKind: TypeAlias = Literal["linear", "expert", "router"]
+if TYPE_CHECKING:
+    from typing import Any, Literal, TypeAlias
+
+LinearKind: TypeAlias = "Literal['linear', 'expert', 'router']"
 """An expert or a router is a linear module of its own only in transformers before 5; since then all
 experts of a layer are stacked in 3-D parameters, and the router's weight is a bare parameter."""
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from qlint.errors import UsageError
 from qlint.records import Record
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _NAMES = {
     "hidden_size": ("hidden_size", "n_embd", "d_model"),

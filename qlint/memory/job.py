@@ -9,15 +9,18 @@ Fields carry the names of the recipe wherever a recipe has them.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Literal, TypeAlias
 
 from qlint.knowledge.models import Model
 from qlint.records import Record
+from qlint.type_checking import TYPE_CHECKING
 
-Precision: TypeAlias = Literal["bfloat16", "float16", "float32"]
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+Precision: TypeAlias = "Literal['bfloat16', 'float16', 'float32']"
 """A dtype of floating-point numbers, as recipes write it."""
 
-Attention: TypeAlias = Literal["eager", "sdpa", "flash_attention_2"]
+Attention: TypeAlias = "Literal['eager', 'sdpa', 'flash_attention_2']"
 """The implementations that differ in memory; FlashAttention 3 and flex behave as 2 does."""
 
 

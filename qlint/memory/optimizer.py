@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
 
 from qlint.records import Record, replace
+from qlint.type_checking import TYPE_CHECKING
 
-Family: TypeAlias = Literal[
-    "adam", "ademamix", "lion", "rmsprop", "adagrad", "sgd", "adafactor", "low-rank", "fused"
-]
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+Family: TypeAlias = (
+    "Literal['adam', 'ademamix', 'lion', 'rmsprop', 'adagrad', 'sgd', 'adafactor', 'low-rank', "
+    "'fused']"
+)
 """``low-rank``: GaLore and Apollo, which keep the state of a projection. ``fused``: LOMO, which
 keeps none."""
 

@@ -8,9 +8,12 @@ from qlint.memory.job import Job, Prediction
 from qlint.planning.fitting import Predict, Step, cheapest_changes, single_changes
 from qlint.planning.recommend import recommend
 from qlint.planning.room import Reach, frontier, largest_batch, longest, without_checkpointing
-from qlint.planning.strategies import Strategy, recommended, strategies
-from qlint.recipe import Recipe
 from qlint.records import Record
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qlint.planning.strategies import Strategy
+    from qlint.recipe import Recipe
 
 
 class Cards(Record):
@@ -130,6 +133,9 @@ def _room(job: Job, usable: int, predict: Predict) -> Room:
 
 
 def _shared(job: Job, cards: Cards, predict: Predict) -> Shared:
+    # Imported here: most plans are for one card.
+    from qlint.planning.strategies import recommended, strategies
+
     found = strategies(job, cards.count, cards.usable_bytes, predict)
     best, reason = recommended(found)
     return Shared(found, best, reason)

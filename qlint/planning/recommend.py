@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from qlint.knowledge.models import Model
 from qlint.memory.job import Job
 from qlint.memory.linear_roles import Role, role_of
 from qlint.planning.fitting import Predict
-from qlint.recipe import Json
 from qlint.records import replace
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from qlint.recipe import Json
 
 LEARNING_RATE = 1e-4
 """The upper end of QL101's range for QLoRA, 5e-5 to 1e-4."""

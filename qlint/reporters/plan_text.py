@@ -8,7 +8,6 @@ from qlint.memory.job import Job, Prediction
 from qlint.planning.plan import Plan, Room, Shared
 from qlint.planning.published import BUDGET, WHY, posts
 from qlint.planning.recommend import LEARNING_RATE, LORA_ALPHA
-from qlint.planning.strategies import TIMES_SOURCE
 from qlint.reporters.layout import Line, paragraph, plain
 from qlint.reporters.wording import place
 from qlint.rulebook.wording import gigabytes, scientific
@@ -209,6 +208,8 @@ def _further(found: Plan) -> Iterator[Line]:
 
 
 def _shared(shared: Shared) -> Iterator[Line]:
+    from qlint.planning.strategies import TIMES_SOURCE
+
     yield plain("Over the cards, on each of them:", "bold")
     width = max(len(one.way.name) for one in shared.strategies)
     for one in shared.strategies:

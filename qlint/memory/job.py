@@ -192,3 +192,8 @@ class Prediction(Record):
     def needed_bytes(self) -> int:
         """What the card must offer beside the driver's own share: reserved memory and context."""
         return self.peak_reserved_bytes + self.context_bytes
+
+    @property
+    def most_needed_bytes(self) -> int:
+        """The same at the upper end of the error band."""
+        return self.needed_bytes + self.high_bytes - self.peak_allocated_bytes

@@ -3,8 +3,9 @@
 A segment that was cut up for one stretch of the step may be useless for the next, whose tensors are
 larger; so more is reserved than is ever allocated at a time. Every layer asks for the same again,
 so the first and the last stand for all: with each of 32 layers replayed, 120 recipes reserve 1.5 %
-of their peak more or less in the median, and no nearer with 4 or 6 layers. When a card is full, PyTorch gives unused segments back before it
-fails: a run that fits only without them still runs, slower.
+of their peak more or less in the median, and no nearer with 4 or 6 layers. When a card is full,
+PyTorch gives unused segments back before it fails: a run that fits only without them still runs,
+slower.
 """
 
 from __future__ import annotations

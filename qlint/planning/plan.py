@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from qlint.memory.job import Job, Prediction
 from qlint.planning.fitting import Predict, Step, cheapest_changes, single_changes
 from qlint.planning.recommend import recommend
-from qlint.planning.room import Reach, frontier, largest_batch, longest, without_checkpointing
+from qlint.planning.room import Room, room_of
 from qlint.records import Record
 from qlint.type_checking import TYPE_CHECKING
 
@@ -23,16 +24,6 @@ class Cards(Record):
     usable_bytes: int
     count: int = 1
     bfloat16: bool = True
-
-
-class Room(Record):
-    """What spare memory buys."""
-
-    frontier: Sequence[Reach]
-    max_seq_length: int | None
-    """The longest sequence at the job's own micro-batch."""
-    largest_batch: int
-    without_checkpointing: bool
 
 
 class Shared(Record):
@@ -91,6 +82,7 @@ def make_plan(
     ``simulated`` takes the place of the job's own prediction, which is then shown beside it; what
     is compared with it (changes, longer sequences) stays with the closed form.
     """
+    predict = lru_cache(maxsize=None)(predict)
     closed_form = predict(job)
     prediction = simulated or closed_form
     compared = closed_form if simulated is not None else None
@@ -112,23 +104,11 @@ def make_plan(
         recipe,
         cards,
         changes=changes,
-        room=_room(job, usable, predict) if fits else None,
+        room=room_of(job, usable, predict) if fits else None,
         recommendation=ours,
         recommended_prediction=predict(ours),
         shared=_shared(job, cards, predict) if cards.count > 1 else None,
         closed_form=compared,
-    )
-
-
-def _room(job: Job, usable: int, predict: Predict) -> Room:
-    reached = frontier(job, usable, predict)
-    own = job.per_device_train_batch_size
-    known = {one.per_device_train_batch_size: one.max_seq_length for one in reached}
-    return Room(
-        reached,
-        known[own] if own in known else longest(job, usable, predict),
-        largest_batch(job, reached),
-        without_checkpointing(job, usable, predict),
     )
 
 

@@ -26,9 +26,9 @@ _ACCUMULATION = 16
 def recommend(model: Model, usable_bytes: int, predict: Predict, *, bfloat16: bool = True) -> Job:
     """NF4 with double quantisation, r 8 on q, k and v, 8-bit AdamW, micro-batch 1, checkpointing.
 
-    The sequence is the longest of 1024, 512 and 256 tokens that fits ``usable_bytes``; where none
-    does, the job with 256 tokens is returned and does not fit. ``bfloat16`` says whether the card
-    computes in it.
+    The sequence is the longest of 1024, 512 and 256 tokens that fits ``usable_bytes`` even at the
+    upper end of the error band; where none does, the job with 256 tokens is returned. ``bfloat16``
+    says whether the card computes in it.
     """
     precision: Literal["bfloat16", "float16"] = "bfloat16" if bfloat16 else "float16"
     job = Job(
@@ -49,7 +49,7 @@ def recommend(model: Model, usable_bytes: int, predict: Predict, *, bfloat16: bo
     )
     for length in _LENGTHS:
         job = replace(job, max_seq_length=length)
-        if predict(job).needed_bytes <= usable_bytes:
+        if predict(job).most_needed_bytes <= usable_bytes:
             break
     return job
 

@@ -139,9 +139,7 @@ def _ends(layers: tuple[Replay, ...]) -> set[int]:
     return {
         index
         for index, replay in enumerate(layers)
-        if index in (0, last)
-        or layers[index - 1] is not replay
-        or layers[index + 1] is not replay
+        if index in (0, last) or layers[index - 1] is not replay or layers[index + 1] is not replay
     }
 
 

@@ -6,11 +6,12 @@ Without a PATH the recommended recipe for --model is planned. Nothing is run and
 from __future__ import annotations
 
 import argparse
+from functools import lru_cache
 
 from qlint.commands.options import add_input_arguments, add_output_arguments
 from qlint.errors import UsageError
 from qlint.knowledge.gpus import parse_cards
-from qlint.memory.predict import predict
+from qlint.memory import predict as prediction
 from qlint.planning.plan import Cards, Plan, make_plan
 from qlint.planning.subject import Subject, of_model, of_run, one_run
 from qlint.reporters.output import write, write_lines
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from qlint.recipe import Json
 
 FORMATS = ("full", "json")
+predict = lru_cache(maxsize=None)(prediction.predict)
+"""A plan asks for the same job again and again."""
 _NO_CARD = Cards("no card", 10**15)
 """Stands in for the card where none is given: everything fits, so the full recipe is planned."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from qlint.memory.job import Job, Prediction
 from qlint.planning.fitting import Predict, Step, cheapest_changes, single_changes
@@ -82,7 +81,6 @@ def make_plan(
     ``simulated`` takes the place of the job's own prediction, which is then shown beside it; what
     is compared with it (changes, longer sequences) stays with the closed form.
     """
-    predict = lru_cache(maxsize=None)(predict)
     closed_form = predict(job)
     prediction = simulated or closed_form
     compared = closed_form if simulated is not None else None

@@ -18,6 +18,9 @@ class Place(NamedTuple):
     physical_line: int | None = None
     shift: int = 0
     """Columns that were cut off the start of the line."""
+    exactly: tuple[int, int, int] | None = None
+    """Column, end line and end column of the one value that the line holds, if it is such a line:
+    a line of a file that a program makes of its values."""
 
 
 class LineMap:
@@ -50,3 +53,10 @@ class WrittenFile:
 
     data: bytes
     places: LineMap
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedFile(WrittenFile):
+    """A file that a program makes of a value of its own, which is what reading it again gives."""
+
+    value: object

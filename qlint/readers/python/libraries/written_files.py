@@ -109,18 +109,27 @@ def _text_file(call: Call, value: Value) -> WrittenFile | None:
         return WrittenFile(text.encode("utf-8", "replace"), where.of_text(text, value))
     if isinstance(value, DumpedText):
         value = value.content
+    written = written_lines(value)
+    if written is None:
+        return None
+    places = LineMap(call.frame.file.path)
+    for _, source in written:
+        places.add(where.of_value(source))
+    data = "".join(f"{line}\n" for line, _ in written).encode("utf-8", "replace")
+    return GeneratedFile(data, places, snapshot(value))
+
+
+def written_lines(value: Value) -> list[tuple[str, Value]] | None:
+    """The lines of a dict as JSON, which is YAML as well, each with the value that it holds.
+
+    None for what is no dict, for one of which not all keys are known, and for too large a one.
+    """
     if not isinstance(value, Ref) or not isinstance(value.target, Mapping):
         return None
-    lines: list[str] = []
-    places = LineMap(call.frame.file.path)
     try:
-        for line, source in _Writer().lines(value):
-            lines.append(line)
-            places.add(where.of_value(source))
+        return list(_Writer().lines(value))
     except _TooLarge:
         return None
-    data = ("\n".join(lines) + "\n").encode("utf-8", "replace")
-    return GeneratedFile(data, places, snapshot(value))
 
 
 def snapshot(value: Value) -> Value:
@@ -137,13 +146,13 @@ def snapshot(value: Value) -> Value:
 
 
 class _Writer:
-    """Writes JSON, which is YAML as well: each entry of a dict on a line of its own."""
+    """Writes each entry of a dict on a line of its own."""
 
     def __init__(self) -> None:
         self.left = _MOST_VALUES
 
     def lines(self, value: Value, start: str = "", depth: int = 0) -> Iterator[tuple[str, Value]]:
-        """The lines of a value, each with the value that it holds. Raises _TooLarge."""
+        """The lines of a value. Raises _TooLarge."""
         if not isinstance(value, Ref) or not isinstance(value.target, Mapping):
             yield start + self._flow(value, depth), value
             return
@@ -216,10 +225,12 @@ class _Where:
         for origin in origins(value.trace)[:1]:
             first, last = origin.line, origin.end_line
             if origin.path == self.file.path and first is not None and last is not None:
+                # A literal that opens with a backslash has its first line on the next one.
+                opened = last - first + 1 - count
                 for number in range(count):
-                    within = last - first + 1 >= count > 1
-                    line = first + number if within else first
-                    places.add(self._place(line) if within else self.of_value(value))
+                    within = count > 1 and opened in (0, 1)
+                    place = self._place(first + opened + number) if within else None
+                    places.add(place or self.of_value(value))
                 return places
         places.add(self.here)
         return places

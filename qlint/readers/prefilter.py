@@ -100,6 +100,8 @@ _PROGRAMS: tuple[tuple[bytes, bytes], ...] = (
     (b".py", rb"(?<![A-Za-z])(?:pre|fine)?_?(?:train|tun(?:e|ing)|sft|dpo|q?lora)\w{0,40}\.py\b"),
 )
 
+_REMOTE_SCRIPT = re.compile(rb"\bentry_(?:point|script)[ \t]*=")
+
 _LONGEST_LINE = 500
 _MANY_NAMES = 50
 """More imported names that speak of training than this are not searched one by one."""
@@ -152,6 +154,7 @@ def holds_run(data: bytes, suffix: str) -> bool:
         or (any(word in data for word in _LOOPS) and any(word in data for word in _PRETRAINED))
         or _starts_imported_training(data)
         or _starts_program(data)
+        or _starts_remotely(data)
         or configures_by_assignment(data)
     )
 
@@ -185,6 +188,15 @@ def _starts_program(data: bytes) -> bool:
     if not any(literal in data for literal in _STARTS_LITERALS) or not _STARTS.search(data):
         return False
     return any(literal in data and re.search(sign, data) for literal, sign in _PROGRAMS)
+
+
+def _starts_remotely(data: bytes) -> bool:
+    """Whether a script is started by SageMaker, with hyperparameters of training."""
+    return (
+        b"sagemaker" in data
+        and b"hyperparameters" in data
+        and _REMOTE_SCRIPT.search(data) is not None
+    )
 
 
 def _uses_builder(data: bytes) -> bool:

@@ -77,6 +77,7 @@ _STARTER_LITERALS = (b"train", b"tun", b"sft", b"dpo", b"lora")
 _IMPORTING_LINE = re.compile(rb"[ \t]*(?:from[ \t]+([\w.]+)[ \t]+)?\Z")
 
 _LAUNCHED = re.compile(rb"(?m)^[ \t]*from[ \t]+[\w.]+[ \t]+import[ \t]+(?:main|run|cli)\b")
+_LARGEST_JOB = 200_000
 _LARGEST_LAUNCHER = 10_000
 
 # A script that starts the training in a program of its own: a call that starts one, and beside it
@@ -166,7 +167,7 @@ def holds_launch(data: bytes) -> bool:
 
 def describes_job(data: bytes, suffix: str) -> bool:
     """Whether a YAML file may describe a job that starts a training: its commands stand in it."""
-    if suffix.lower() not in (".yaml", ".yml"):
+    if suffix.lower() not in (".yaml", ".yml") or len(data) > _LARGEST_JOB:
         return False
     return _JOB.search(data) is not None and holds_launch(data)
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from types import FrameType
 
-from .capture import loops, trainers, uncaptured
+import torch
+
+from .capture import folders, loops, trainers, uncaptured, unsupported
 from .capture.guards import guard
 from .capture.patches import Patches
 from .capture.script import run_script
+from .capture.stop import Stopper
+from .environment import environment
+from .gpu_watch import GpuWatch
 from .measurement import Measurement
-from .probes import Wanted, measure_all
+from .probes import PROBES, Wanted, measure_all
 from .progress import Progress
 from .replay.run import Run
+from .silence import quiet_replay
 
 HELD_OUT = 4
 """Windows that are recorded beside those to train on, to judge by."""
@@ -25,25 +32,51 @@ def measure_script(
 ) -> Measurement:
     """Run the script up to its first training step, measure there, and stop it.
 
+    An interrupt before that gives a result in which nothing is measured.
+
     Raises:
         UsageError: It never trains, or trains in a way that cannot be captured.
         ScriptFailed: It raised an exception of its own.
     """
+    unsupported.one_process()
     result = Measurement()
+    stopper = Stopper()
     with tempfile.TemporaryDirectory(prefix="qlint-probe-") as folder, Patches() as patches:
 
         def measure(run: Run) -> None:
             call_off()
             result.line = _line_of(path, sys._getframe())
-            measure_all(run, wanted, result, progress)
+            with quiet_replay():
+                measure_all(run, _suited(wanted, run), result, progress)
 
         guard(patches, folder)
-        trainers.install(patches, wanted.steps, HELD_OUT, measure)
-        loop = loops.install(patches, wanted.steps, HELD_OUT, measure)
-        call_off = uncaptured.refuse(patches)
-        if not run_script(path, arguments, patches):
-            loop.finish()
+        unsupported.refuse(patches, stopper)
+        stopper.when_stopped(lambda: folders.freeze(patches))
+        trainers.install(patches, wanted.steps, HELD_OUT, measure, stopper)
+        loop = loops.install(patches, wanted.steps, HELD_OUT, measure, stopper)
+        call_off = uncaptured.refuse(patches, stopper)
+        try:
+            if not run_script(path, arguments, patches, stopper):
+                loop.finish()
+        except KeyboardInterrupt:
+            _nothing_measured(result, path)
     return result
+
+
+def _suited(wanted: Wanted, run: Run) -> Wanted:
+    """What may be asked of this run."""
+    if run.no_learning_rate is None:
+        return wanted
+    return wanted._replace(no_learning_rate=run.no_learning_rate)
+
+
+def _nothing_measured(result: Measurement, path: str) -> None:
+    """What an interrupt leaves that comes before there is anything to measure."""
+    result.name, result.interrupted = os.path.basename(path), True
+    for probe in PROBES:
+        result.probes[probe.key] = {"skipped": "interrupted before the script trained"}
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    result.environment = environment(device, GpuWatch(None), 0)
 
 
 def _line_of(path: str, frame: FrameType | None) -> int | None:

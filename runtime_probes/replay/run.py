@@ -31,6 +31,8 @@ class Run(Protocol):
     optimizer: Any
     name: str
     """What was captured, in words: "SFTTrainer"."""
+    no_learning_rate: str | None
+    """Why trials at other learning rates would mean nothing, if they would not."""
 
     def save(self) -> State:
         """The state at this moment, to be restored as often as needed."""

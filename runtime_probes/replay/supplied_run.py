@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from .modes import evaluating
 from .run import Stepped
 from .state import State
 from .window import Window, cloned
@@ -34,6 +35,7 @@ class SuppliedRun:
         self.held_out = held_out
         self.optimizer = optimizer
         self.name = type(model).__name__
+        self.no_learning_rate: str | None = None
         self._scheduler = scheduler
         self._loss = loss or loss_of_model
         self._max_grad_norm = max_grad_norm
@@ -66,13 +68,8 @@ class SuppliedRun:
 
     def evaluate(self, window: Window) -> float:
         """The mean loss without gradients, in evaluation mode."""
-        was_training = self.model.training
-        self.model.eval()
-        try:
-            with torch.no_grad():
-                losses = [float(self._loss(self.model, cloned(one))) for one in window.inputs]
-        finally:
-            self.model.train(was_training)
+        with evaluating(self.model):
+            losses = [float(self._loss(self.model, cloned(one))) for one in window.inputs]
         return sum(losses) / len(losses)
 
 

@@ -1,0 +1,34 @@
+"""Keeps what libraries and the script print at every step out of the report's way."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+
+_LIBRARIES = ("accelerate", "bitsandbytes", "datasets", "peft", "torch", "transformers", "trl")
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Without the libraries' warnings: nobody can act on those of a model that qlint made."""
+    before = {name: logging.getLogger(name).level for name in _LIBRARIES}
+    for name in _LIBRARIES:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+
+
+@contextlib.contextmanager
+def quiet_replay() -> Iterator[None]:
+    """Without what the script prints either: its steps are repeated hundreds of times."""
+    with quiet_libraries(), open(os.devnull, "w") as nowhere:
+        with contextlib.redirect_stdout(nowhere):
+            yield

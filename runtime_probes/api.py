@@ -14,6 +14,7 @@ from qlint.linting.report import Report
 from qlint.reporters.probe_value import Probed, probe_report
 from qlint.reporters.sinks import render
 
+from .capture.unsupported import without_unsloth
 from .measurement import Measurement
 from .probes import Wanted, measure_all
 from .progress import Progress
@@ -44,6 +45,7 @@ class Probe:
         quiet: bool = False,
     ) -> None:
         require()
+        without_unsloth()
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not trained:
             raise UsageError("no parameter of the model is trained: add adapters first.")
@@ -106,17 +108,21 @@ class Probe:
                 raise UsageError("measure inside of the block: with qlint.probe(...) as probe:")
             self._measured = Measurement()
             measure_all(self._run, self._wanted, self._measured, self._progress)
-        measured = self._measured
-        return Probed(
-            report=Report(),
-            recipe=None,
-            name=measured.name,
-            steps=measured.steps,
-            interrupted=measured.interrupted,
-            probes=measured.probes,
-            environment=measured.environment,
-            verdicts=(),
-        )
+        return without_script(self._measured)
+
+
+def without_script(measured: Measurement) -> Probed:
+    """What was measured, beside no findings: there is no script to find them in."""
+    return Probed(
+        report=Report(),
+        recipe=None,
+        name=measured.name,
+        steps=measured.steps,
+        interrupted=measured.interrupted,
+        probes=measured.probes,
+        environment=measured.environment,
+        verdicts=(),
+    )
 
 
 def _moved(value: Any, device: torch.device) -> Any:

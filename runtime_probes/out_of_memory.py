@@ -10,6 +10,8 @@ from typing import TypeVar
 import torch
 
 Result = TypeVar("Result")
+HELD = "A trial ran out of memory"
+"""How the sentence of MemoryHeld begins."""
 _SLACK = 16 * 2**20
 """Bytes that an attempt may leave behind: caches of libraries that are filled once."""
 
@@ -37,9 +39,7 @@ def attempt(action: Callable[[], Result], clean: Callable[[], None]) -> Result |
         torch.cuda.empty_cache()
     left = _allocated() - before
     if left > _SLACK:
-        raise MemoryHeld(
-            f"A trial ran out of memory and {left / 2**20:.0f} MiB of it could not be freed."
-        )
+        raise MemoryHeld(f"{HELD}, and {left / 2**20:.0f} MiB of it could not be freed.")
     return None
 
 

@@ -11,7 +11,7 @@ class Progress:
     """Sentences, and on a terminal a line that shows what is being measured."""
 
     def __init__(self, *, quiet: bool = False, show: Callable[[str], None] | None = None) -> None:
-        self._quiet = quiet
+        self.quiet = quiet
         # Held now: the user's script has its standard output sent to this stream as well.
         self._stream = sys.stderr
         self._show = show
@@ -20,13 +20,13 @@ class Progress:
         """One line."""
         if self._show is not None:
             self._show(sentence)
-        elif not self._quiet:
+        elif not self.quiet:
             print(f"qlint probe: {sentence}", file=self._stream, flush=True)
 
     @contextmanager
     def stage(self, title: str) -> Iterator[None]:
         """Show ``title`` while the block runs."""
-        if self._quiet or self._show is not None or not self._stream.isatty():
+        if self.quiet or self._show is not None or not self._stream.isatty():
             self.say(f"{title} ...")
             yield
             return

@@ -29,6 +29,9 @@ def quiet_libraries() -> Iterator[None]:
 @contextlib.contextmanager
 def quiet_replay() -> Iterator[None]:
     """Without what the script prints either: its steps are repeated hundreds of times."""
-    with quiet_libraries(), open(os.devnull, "w") as nowhere:
-        with contextlib.redirect_stdout(nowhere):
-            yield
+    with (
+        quiet_libraries(),
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
+        yield

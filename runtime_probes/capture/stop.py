@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NoReturn
 
+from qlint.errors import UsageError
+
 
 class StopScript(BaseException):
     """The script has done its part. Raised where it would go on after training."""
@@ -12,6 +14,17 @@ class StopScript(BaseException):
 
 class Recorded(BaseException):
     """Enough inputs are recorded; ends the trainer's loop."""
+
+
+class NotReplayable(UsageError):
+    """The script trains, in a way that cannot be recorded and repeated.
+
+    ``why`` is a sentence without its stop, and the text goes on with what to do ``instead``.
+    """
+
+    def __init__(self, why: str, instead: str) -> None:
+        super().__init__(f"{why}: {instead}")
+        self.why = why
 
 
 class ScriptFailed(Exception):

@@ -44,7 +44,7 @@ def silence(patches: Patches, folder: str) -> None:
 
             return begin
 
-        patches.wrap(module.SummaryWriter, "__init__", make)  # type: ignore[attr-defined]
+        patches.wrap(module.SummaryWriter, "__init__", make)
 
     def wandb(module: ModuleType) -> None:
         """``mode="online"`` in the script would count for more than the variable."""

@@ -75,8 +75,8 @@ def record(
             train(trainer, *arguments, **(named or {}))
     if not recorder.windows or recorder.model is None or recorder.randomness is None:
         raise UsageError(
-            f"{type(trainer).__name__} never took a training step that can be recorded: its dataset "
-            "is empty, max_steps is 0, or it computes its loss outside of compute_loss."
+            f"{type(trainer).__name__} never took a training step that can be recorded: its "
+            "dataset is empty, max_steps is 0, or it computes its loss outside of compute_loss."
         )
     recorder.randomness.restore()
     windows = divided(recorder.windows, held_out)

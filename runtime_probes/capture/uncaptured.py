@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qlint.errors import UsageError
-
 from .patches import Patches
-from .stop import Stopper
+from .stop import NotReplayable, Stopper
 
 
 def refuse(patches: Patches, stopper: Stopper) -> Callable[[], None]:
@@ -24,10 +22,11 @@ def refuse(patches: Patches, stopper: Stopper) -> Callable[[], None]:
         if all(parameter.grad is None for parameter in parameters):
             return
         stopper.stop(
-            UsageError(
-                f"The script steps {type(optimizer).__name__} in a loop that cannot be captured, "
-                "since no transformers model returns its loss: measure it with `with "
-                "qlint.probe(model, batches, optimizer=optimizer) as probe:` just before the loop."
+            NotReplayable(
+                f"the script steps {type(optimizer).__name__} in a loop that cannot be captured, "
+                "since no transformers model returns its loss",
+                "measure it with `with qlint.probe(model, batches, optimizer=optimizer) as probe:` "
+                "just before the loop.",
             )
         )
 

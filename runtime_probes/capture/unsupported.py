@@ -35,6 +35,12 @@ def one_process() -> None:
         )
 
 
+def without_unsloth() -> None:
+    """Raises UsageError where Unsloth has been imported."""
+    if "unsloth" in sys.modules:
+        raise UsageError(UNSLOTH)
+
+
 def refuse(patches: Patches, stopper: Stopper) -> None:
     """Stop a script that imports Unsloth, or that starts its training in other processes."""
     before_import(patches, "unsloth", lambda: stopper.stop(UsageError(UNSLOTH)))

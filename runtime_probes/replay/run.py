@@ -19,7 +19,14 @@ class Stepped(NamedTuple):
     skipped: bool
 
 
-class Run(Protocol):
+class Watched(Protocol):
+    """What is known of a run that is only looked at."""
+
+    model: torch.nn.Module
+    optimizer: Any
+
+
+class Run(Watched, Protocol):
     """A captured run. Probes know nothing else of the user's training."""
 
     model: torch.nn.Module

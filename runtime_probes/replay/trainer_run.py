@@ -17,8 +17,8 @@ from .state import State
 from .window import Window, cloned
 
 _ONLINE = (
-    "the loss of a trainer that generates its own data says how far a step may go, not how good the "
-    "model is"
+    "a trainer that generates its own data has a loss that says how far a step may go, not how "
+    "good the model is"
 )
 _PLAIN = (bool, int, float, str, type(None))
 

@@ -107,6 +107,8 @@ PROBES = (
     ),
 )
 """In the order in which they run: what changes least about the run comes first."""
+KEYS = (TRAINED, *(probe.key for probe in PROBES))
+"""What a report has an entry for."""
 
 
 def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progress) -> None:
@@ -135,8 +137,8 @@ def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progres
                         result.probes[probe.key] = _isolated(run, state, probe.measure, wanted)
         except KeyboardInterrupt:
             result.interrupted = True
-            for probe in PROBES:
-                result.probes.setdefault(probe.key, _skipped("interrupted"))
+            for key in KEYS:
+                result.probes.setdefault(key, _skipped("interrupted"))
             state.restore()
     result.environment = environment(device, watch, WARM_UP_STEPS)
 

@@ -8,6 +8,8 @@ import sys
 import traceback
 from collections.abc import Iterator
 
+import torch
+
 from qlint.errors import UsageError
 
 from .stop import ScriptFailed
@@ -25,10 +27,20 @@ def explained(path: str) -> Iterator[None]:
         yield
     except ScriptFailed as failure:
         error = failure.__cause__ or failure
+        if _needs_a_card(error):
+            what = str(error).strip().partition("\n")[0]
+            raise UsageError(
+                f"{path} asks for a CUDA card, and there is none: {type(error).__name__}: {what}"
+            ) from None
         _show(error)
         raise UsageError(
             f"{path} raised {type(error).__name__} before it could be measured."
         ) from None
+
+
+def _needs_a_card(error: BaseException) -> bool:
+    words = ("cuda", "nvidia", "gpu", "accelerator device")
+    return not torch.cuda.is_available() and any(word in str(error).lower() for word in words)
 
 
 def _show(error: BaseException) -> None:

@@ -7,6 +7,7 @@ the moment it is stopped nothing of it is, because it believes that it has train
 from __future__ import annotations
 
 import builtins
+import contextlib
 import io
 import os
 import shutil
@@ -91,7 +92,5 @@ def freeze(patches: Patches) -> None:
 
 def _remove_empty(folders: list[str]) -> None:
     for folder in reversed(folders):
-        try:
+        with contextlib.suppress(OSError):  # It is gone, or holds something.
             os.rmdir(folder)
-        except OSError:
-            continue  # It is gone, or holds something.

@@ -8,6 +8,7 @@ import importlib
 import io
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jsonschema
@@ -67,7 +69,8 @@ for step in range(100):
 """
 
 
-_MISSING = object()
+WATCHED = ("torch", "transformers", "bitsandbytes", "peft", "trl", "accelerate", "safetensors",
+           "huggingface_hub")  # fmt: skip
 
 
 def probe(*arguments: str) -> int:
@@ -90,14 +93,13 @@ def names(module: Any) -> Iterator[tuple[str, Any]]:
 
 def surroundings() -> dict[str, Any]:
     """What a capture could leave changed."""
-    watched = ("torch", "transformers", "bitsandbytes", "peft", "trl", "accelerate", "safetensors")
     found: dict[str, Any] = {
         f"{name}:{key}": value
         for name, module in sys.modules.copy().items()
-        if name.partition(".")[0] in (*watched, "huggingface_hub")
+        if name.partition(".")[0] in WATCHED
         and not name.startswith(("torch.ops", "torch._inductor", "torch.classes"))
         for key, value in names(module)
-        if not key.endswith(("__doc__", "_abc_impl", "__annotations__"))
+        if not key.endswith(("__doc__", "_abc_impl", "__annotations__", "__slotnames__"))
     }
     for module in (atexit, builtins, io, os, shutil, subprocess.Popen, threading):
         found.update((f"{module.__name__}:{key}", value) for key, value in vars(module).items())
@@ -121,13 +123,17 @@ def surroundings() -> dict[str, Any]:
 
 
 def changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Names in modules that were there before, whatever became of them."""
+    """What is another, or gone; or new and not the library's own, which import lazily."""
     modules = {name.partition(":")[0] for name in before}
     return [
-        name
-        for name in sorted(before.keys() | after.keys())
-        if name.partition(":")[0] in modules
-        and before.get(name, _MISSING) is not after.get(name, _MISSING) != before.get(name)
+        *(key for key, value in before.items() if value is not after.get(key) != value),
+        *(
+            key
+            for key in after.keys() - before.keys()
+            if key.partition(":")[0] in modules
+            and not isinstance(after[key], ModuleType)
+            and str(getattr(after[key], "__module__", "")).partition(".")[0] not in WATCHED
+        ),
     ]
 
 
@@ -147,10 +153,14 @@ def test_what_stays_patched_is_noticed(
 
 
 def test_a_run_is_measured_and_nothing_is_left_behind(
-    project: Path, capsys: pytest.CaptureFixture[str]
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # What a run itself imports and sets up is no trace of the probe.
+    plain = HEAD.replace("push_to_hub=True", "push_to_hub=False").replace('"tensorboard"', '"none"')
+    (project / "plain.py").write_text(plain.replace("max_steps=20", "max_steps=1"))
+    monkeypatch.setattr(sys, "argv", ["plain.py"])
+    runpy.run_path("plain.py")["trainer"].train()
     (project / "train.py").write_text(HEAD + TRAINS)
-    main(["probe", "train.py", "--steps", "2", "--only", "lr", "--", "--lr", "1e-3"])
     capsys.readouterr()
     files, before = tree(project), surroundings()
 

@@ -18,16 +18,25 @@ from .capture.unsupported import without_unsloth
 from .measurement import Measurement
 from .probes import Wanted, measure_all
 from .progress import Progress
-from .replay.state import State
+from .replay.state import Randomness, State
 from .replay.supplied_run import Loss, SuppliedRun, windows_of
 from .requirements import require
+from .silence import quiet_replay
 
 _HELD_OUT = 4
 _NO_OPTIMIZER = "no optimizer was given, so that the run has no learning rate"
 
 
 class Probe:
-    """Measures when it is first asked for something; leaving the block puts everything back."""
+    """Measures when it is first asked for something; leaving the block puts everything back.
+
+    All probes run, as for a script. ``batches`` are what ``model(**batch)`` or ``loss`` takes; a
+    generator is used up. Without ``optimizer`` there is no learning rate to try others beside, and
+    the rest is measured under AdamW. What is put back: what is trained and its gradients, buffers,
+    optimizer, scheduler, and the random generators.
+
+    Raises UsageError where nothing can be measured: no trained parameters, too few batches, Unsloth.
+    """
 
     def __init__(
         self,
@@ -49,6 +58,8 @@ class Probe:
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not trained:
             raise UsageError("no parameter of the model is trained: add adapters first.")
+        self._randomness = Randomness.now()
+        self._gradients: list[tuple[torch.nn.Parameter, torch.Tensor | None]] = []
         device = trained[0].device
         wanted = (steps + _HELD_OUT) * gradient_accumulation_steps
         taken = [_moved(batch, device) for batch in itertools.islice(iter(batches), wanted)]
@@ -75,6 +86,7 @@ class Probe:
 
     def __enter__(self) -> Probe:
         self._state = self._run.save()
+        self._gradients = [(one, one.grad) for one in self._run.model.parameters()]
         return self
 
     def __exit__(
@@ -85,6 +97,9 @@ class Probe:
     ) -> None:
         if self._state is not None:
             self._state.restore()
+            self._randomness.restore()
+            for parameter, gradient in self._gradients:
+                parameter.grad = gradient
 
     def report(self) -> dict[str, Any]:
         """The report of ``qlint probe --output-format json``."""
@@ -107,7 +122,10 @@ class Probe:
             if self._state is None:
                 raise UsageError("measure inside of the block: with qlint.probe(...) as probe:")
             self._measured = Measurement()
-            measure_all(self._run, self._wanted, self._measured, self._progress)
+            for parameter, _ in self._gradients:
+                parameter.grad = None
+            with quiet_replay():
+                measure_all(self._run, self._wanted, self._measured, self._progress)
         return without_script(self._measured)
 
 

@@ -9,8 +9,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 import torch
 
@@ -18,9 +16,8 @@ from qlint.errors import UsageError
 
 from .measurement import Measurement
 from .probes import Wanted
-from .progress import Progress
 
-_MODULE = "qlint.runtime_probes.fresh_process"
+_MODULE = "qlint.runtime_probes.answer_request"
 _ERRORS = 2
 """The standard error of the process, wherever Python's own goes."""
 _SECONDS_TO_END = 30
@@ -78,34 +75,3 @@ def _wait(process: subprocess.Popen[bytes]) -> bool:
             process.wait()
         return True
     return False
-
-
-def main(asked: str, answered: str) -> None:
-    """Do what the file ``asked`` says, and write what came of it."""
-    with open(asked, encoding="utf-8") as file:
-        request = json.load(file)
-    answer = _answer(request)
-    with open(answered, "w", encoding="utf-8") as file:
-        json.dump(answer, file)
-
-
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
-    from .live_script import measure_live
-    from .script_probe import capture_and_measure
-
-    path, arguments, unsuited = request["path"], request["arguments"], request["unsuited"]
-    values = request["wanted"]
-    wanted = Wanted(**{**values, "only": tuple(values["only"])})
-    progress = Progress(quiet=request["quiet"])
-    try:
-        if unsuited is None:
-            result = capture_and_measure(path, arguments, wanted, progress)
-        else:
-            result = measure_live(path, arguments, wanted, progress, *unsuited)
-    except UsageError as error:
-        return {"error": str(error)}
-    return asdict(result)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -146,15 +146,20 @@ def _real(path: str, device: torch.device, dtype: torch.dtype) -> Any:
             dtype=dtype,
             device_map={"": device},
             local_files_only=True,
+            trust_remote_code=False,
         )
     except (OSError, ValueError) as error:
-        raise UsageError(f"the model in {path} cannot be loaded: {error}") from None
+        raise UsageError(f"the model in {path} cannot be loaded: {_first_line(error)}") from None
 
 
 def _has_weights(path: str) -> bool:
     return os.path.isdir(path) and any(
         name.endswith((".safetensors", ".bin")) for name in os.listdir(path)
     )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _dtype(device: torch.device) -> torch.dtype:

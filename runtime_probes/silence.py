@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import warnings
 from collections.abc import Iterator
 
 _LIBRARIES = ("accelerate", "bitsandbytes", "datasets", "peft", "torch", "transformers", "trl")
+
+
+def import_libraries() -> None:
+    """Import what takes seconds, without what it has to say about itself.
+
+    torch reads only then how much its profiler is to print.
+    """
+    name = "KINETO_LOG_LEVEL"
+    given = os.environ.get(name)
+    os.environ.setdefault(name, "99")
+    try:
+        importlib.import_module("torch")
+    finally:
+        if given is None:
+            del os.environ[name]
+    with quiet_libraries():
+        for library in ("bitsandbytes", "transformers", "peft"):
+            importlib.import_module(library)
 
 
 @contextlib.contextmanager

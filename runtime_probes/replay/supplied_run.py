@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from .modes import evaluating
 from .run import Stepped
@@ -61,7 +62,8 @@ class SuppliedRun:
             norm = float(torch.nn.utils.clip_grad_norm_(trained, self._max_grad_norm))
         learning_rate = float(self.optimizer.param_groups[0]["lr"])
         self.optimizer.step()
-        if self._scheduler is not None:
+        # One that waits for a plateau is stepped by evaluations.
+        if self._scheduler is not None and not isinstance(self._scheduler, ReduceLROnPlateau):
             self._scheduler.step()
         self.optimizer.zero_grad(set_to_none=True)
         return Stepped(norm, learning_rate, False)

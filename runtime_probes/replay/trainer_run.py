@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ..capture.patches import Patches
 from .modes import evaluating
@@ -87,7 +88,8 @@ class TrainerRun:
         learning_rate = float(self.optimizer.param_groups[0]["lr"])
         self.optimizer.step()
         skipped = bool(trainer.accelerator.optimizer_step_was_skipped)
-        if not skipped:
+        # One that waits for a plateau is stepped by evaluations.
+        if not skipped and not isinstance(trainer.lr_scheduler, ReduceLROnPlateau):
             trainer.lr_scheduler.step()
         self.model.zero_grad()
         trainer.state.global_step += 1

@@ -1,4 +1,4 @@
-"""The process that ``fresh_process`` starts: measures what a file asks for, and writes an answer."""
+"""The process of ``fresh_process``: one file says what to measure, another is the answer."""
 
 from __future__ import annotations
 

@@ -20,7 +20,6 @@ from .probes import Wanted, measure_all
 from .progress import Progress
 from .replay.state import Randomness, State
 from .replay.supplied_run import Loss, SuppliedRun, windows_of
-from .requirements import require
 from .silence import quiet_replay
 
 _HELD_OUT = 4
@@ -35,7 +34,8 @@ class Probe:
     the rest is measured under AdamW. What is put back: what is trained and its gradients, buffers,
     optimizer, scheduler, and the random generators.
 
-    Raises UsageError where nothing can be measured: no trained parameters, too few batches, Unsloth.
+    Raises UsageError where nothing can be measured: nothing is trained, batches are too few, or the
+    model is Unsloth's.
     """
 
     def __init__(
@@ -53,7 +53,6 @@ class Probe:
         budget_seconds: float | None = None,
         quiet: bool = False,
     ) -> None:
-        require()
         without_unsloth()
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not trained:

@@ -35,6 +35,7 @@ class ProbeCallback(TrainerCallback):  # type: ignore[misc]  # transformers is A
     def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Find the 4-bit layers."""
         without_unsloth()
+        self.close()
         self._live = Live(more["model"], more["optimizer"], self._steps)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
@@ -59,6 +60,12 @@ class ProbeCallback(TrainerCallback):  # type: ignore[misc]  # transformers is A
         if self._live is not None:
             self._live.close()
             self._finish(self._live, more["model"])
+
+    def close(self) -> None:
+        """Leave nothing hooked: for a run that an exception or Ctrl-C has ended."""
+        if self._live is not None:
+            self._live.close()
+            self._live = None
 
     def _finish(self, live: Live, model: Any) -> None:
         from qlint.reporters.probe_text import probe

@@ -105,6 +105,8 @@ class Live:
 
     def close(self) -> None:
         """Measure no further, and leave nothing hooked."""
+        if self.done:
+            return
         self.done = True
         self._block.close()
         self._watch.__exit__(None, None, None)

@@ -62,8 +62,7 @@ def measure_live(
             return result
         if live is None or loop.model is None or not linear4bit_modules(loop.model):
             raise UsageError(instead)
-        if not live.done:
-            live.close()
+        live.close()
         result.name = f"training loop of {type(loop.model).__name__}, while it trained"
         live.fill(result, why)
         for name, key in (("dequant", "dequant"), ("activations", "activations")):

@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 from .folders import keep
+from .imports import on_import
 from .patches import Patches
 from .trackers import silence
 
@@ -20,7 +22,7 @@ _NO_SAVES = ("save_model", "save_state", "_save_checkpoint", "_save", "save_metr
 _NO_HUB = ("push_to_hub", "init_hf_repo", "create_model_card")
 _HUB_WRITES = ("upload_folder", "upload_file", "upload_large_folder", "create_commit", "create_tag",
                "create_branch", "delete_repo", "delete_file", "delete_folder",
-               "super_squash_history", "update_repo_settings")  # fmt: skip
+               "preupload_lfs_files", "super_squash_history", "update_repo_settings")  # fmt: skip
 
 
 def guard(patches: Patches, folder: str) -> None:
@@ -108,6 +110,13 @@ def _guard_hub(patches: Patches) -> None:
         if token:
             patches.item(os.environ, "HF_TOKEN", token)
 
+    def datasets(module: ModuleType) -> None:
+        for name in ("Dataset", "DatasetDict"):
+            owner = getattr(module, name, None)
+            if owner is not None:
+                patches.set(owner, "push_to_hub", _nothing)
+
+    on_import(patches, dict.fromkeys(("datasets.arrow_dataset", "datasets.dataset_dict"), datasets))
     for owner in (HfApi, hf_api):
         for name in _HUB_WRITES:
             if hasattr(owner, name):

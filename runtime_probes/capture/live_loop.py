@@ -42,6 +42,7 @@ class LiveLoop:
         self._inside = False
         self._said = False
         self._called: list[torch.nn.Module] = []
+        self._patches = patches
         for handle in (
             register_module_forward_pre_hook(self._calling),
             register_optimizer_step_pre_hook(self._updating),
@@ -77,7 +78,7 @@ class LiveLoop:
         if live.first_seconds is not None and not self._said:
             self._said = True
             self._say(live.first_seconds)
-        if not live.done and self._until is not None and time.monotonic() > self._until:
+        if self._until is not None and time.monotonic() > self._until:
             live.close()
         if live.done:
             self._stopper.stop()
@@ -94,3 +95,4 @@ class LiveLoop:
         if found:
             self.model = max(found, key=lambda module: sum(1 for _ in module.modules()))
             self.live = Live(self.model, optimizer, self._steps)
+            self._patches.later(self.live.close)

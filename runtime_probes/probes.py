@@ -15,7 +15,7 @@ from .dequantisation.clock import step_seconds
 from .environment import environment, gpu_index
 from .gpu_watch import GpuWatch
 from .measurement import Measurement
-from .out_of_memory import attempt
+from .out_of_memory import MemoryHeld, attempt
 from .progress import Progress
 from .replay.device import release
 from .replay.run import Run
@@ -157,7 +157,10 @@ def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progres
     def timed() -> float:
         return min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
 
-    seconds = attempt(timed, lambda: release(run))
+    try:
+        seconds = attempt(timed, lambda: release(run))
+    except MemoryHeld:
+        seconds = None
     if seconds is None:
         return wanted
     steps = min(wanted.steps, len(windows))

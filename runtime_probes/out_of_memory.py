@@ -47,7 +47,7 @@ def attempt(action: Callable[[], Result], clean: Callable[[], None]) -> Result |
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
     text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or any(words in text for words in _WORDS)
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(words in text for words in _WORDS)
 
 
 def _allocated() -> int:

@@ -20,6 +20,7 @@ from qlint.linting.session import Session
 from qlint.linting.weighing import weighed
 from qlint.probing.subject import Script, Shape
 from qlint.recipe import Recipe
+from qlint.records import replace
 from qlint.reporters.probe_value import Probed
 
 
@@ -32,7 +33,7 @@ def measure(subject: Script | Shape, session: Session, wanted: Any, progress: An
     if isinstance(subject, Shape):
         measured = _probes("shaped_probe").measure_shape(subject.model, wanted, progress)
         return _probed(Report(), None, measured)
-    report = lint(session._replace(paths=(subject.path,), script_arguments=subject.arguments))
+    report = lint(replace(session, paths=(subject.path,), script_arguments=subject.arguments))
     measured = _probes("script_probe").measure_script(
         subject.path, subject.arguments, wanted, progress
     )

@@ -46,7 +46,7 @@ class ProbeCallback(TrainerCallback):  # type: ignore[misc]  # transformers is A
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Called when gradients are clipped."""
         if self._live is not None:
-            self._live.before_update()
+            self._live.count_gradients()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Called after the optimizer's step."""

@@ -79,7 +79,7 @@ class Live:
             torch.cuda.reset_peak_memory_stats(self._device)
         self._started = self._now()
 
-    def before_update(self) -> None:
+    def count_gradients(self) -> None:
         """All gradients of the step are there."""
         self._gradients = max(self._gradients, gradient_bytes(self._run.model))
 

@@ -66,13 +66,12 @@ class LiveLoop:
             self._stopper.stop()
         if self.live is None:
             self._begin(optimizer)
-        elif self._inside:
-            self.live.before_update()
 
     def _updated(self, *_: Any) -> None:
         live = self.live
         if live is None or not self._inside:
             return
+        live.count_gradients()  # Only now for sure: a closure makes them within the step.
         live.end_step()
         self._inside = False
         if live.first_seconds is not None and not self._said:

@@ -15,7 +15,7 @@ from .dequantisation.clock import step_seconds
 from .environment import environment, gpu_index
 from .gpu_watch import GpuWatch
 from .measurement import Measurement
-from .out_of_memory import attempt
+from .out_of_memory import MemoryHeld, attempt
 from .progress import Progress
 from .replay.device import release
 from .replay.run import Run
@@ -107,6 +107,8 @@ PROBES = (
     ),
 )
 """In the order in which they run: what changes least about the run comes first."""
+KEYS = (TRAINED, *(probe.key for probe in PROBES))
+"""What a report has an entry for."""
 
 
 def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progress) -> None:
@@ -135,8 +137,8 @@ def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progres
                         result.probes[probe.key] = _isolated(run, state, probe.measure, wanted)
         except KeyboardInterrupt:
             result.interrupted = True
-            for probe in PROBES:
-                result.probes.setdefault(probe.key, _skipped("interrupted"))
+            for key in KEYS:
+                result.probes.setdefault(key, _skipped("interrupted"))
             state.restore()
     result.environment = environment(device, watch, WARM_UP_STEPS)
 
@@ -155,7 +157,10 @@ def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progres
     def timed() -> float:
         return min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
 
-    seconds = attempt(timed, lambda: release(run))
+    try:
+        seconds = attempt(timed, lambda: release(run))
+    except MemoryHeld:
+        seconds = None
     if seconds is None:
         return wanted
     steps = min(wanted.steps, len(windows))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from .dequantisation.clock import step_seconds
+from .dequantisation.steady import steady
 from .environment import environment, gpu_index
 from .gpu_watch import GpuWatch
 from .measurement import Measurement
@@ -88,7 +89,7 @@ PROBES = (
         "dequant",
         "dequantisation",
         _dequantisation,
-        lambda wanted: 6 * wanted.steps + 60,
+        lambda wanted: 5 * wanted.steps + 150,
     ),
     Probe(
         "activations",
@@ -153,7 +154,8 @@ def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progres
         run.update()
 
     def timed() -> float:
-        return min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
+        with steady(device):
+            return min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
 
     seconds = attempt(timed, lambda: release(run))
     if seconds is None:

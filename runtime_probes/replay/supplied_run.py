@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from .modes import evaluating
 from .run import Stepped
 from .state import State
 from .window import Window, cloned
@@ -66,13 +67,8 @@ class SuppliedRun:
 
     def evaluate(self, window: Window) -> float:
         """The mean loss without gradients, in evaluation mode."""
-        was_training = self.model.training
-        self.model.eval()
-        try:
-            with torch.no_grad():
-                losses = [float(self._loss(self.model, cloned(one))) for one in window.inputs]
-        finally:
-            self.model.train(was_training)
+        with evaluating(self.model):
+            losses = [float(self._loss(self.model, cloned(one))) for one in window.inputs]
         return sum(losses) / len(losses)
 
 

@@ -96,7 +96,7 @@ PROBES = (
         "activations",
         "activation memory",
         _activations,
-        lambda wanted: 20,
+        lambda wanted: 30,
     ),
     Probe(
         "lr",

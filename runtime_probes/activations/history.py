@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from ..capture.patches import Patches
+from ..environment import gpu_index
 from ..replay.run import Run
 from ..replay.window import Window
 from ..simulation.trace import Block, Phase, Place, Trace
@@ -37,16 +38,38 @@ def traced(run: Run, windows: list[Window], work: Work, device: torch.device) ->
     with collected(), Patches() as patches:
         marks = _Marks(patches, run.model)
         mark_backward(patches, marks.enter)
+        in_backward_thread(device, lambda: _mark("backward", ""))
         before = _resident_bytes(run, windows, torch.cuda.memory_allocated(device))
         torch.cuda.memory._record_memory_history("all", context=None, max_entries=_ENTRIES)
         try:
             work(marks.enter)
             torch.cuda.synchronize(device)
-            entries = torch.cuda.memory._snapshot()["device_traces"][device.index or 0]
+            entries = torch.cuda.memory._snapshot()["device_traces"][gpu_index(device)]
         finally:
             torch.cuda.memory._record_memory_history(None)
             torch.cuda.memory._set_memory_metadata("")
+            in_backward_thread(device, lambda: torch.cuda.memory._set_memory_metadata(""))
     return replayed(before, entries)
+
+
+def in_backward_thread(device: torch.device, action: Callable[[], object]) -> None:
+    """Do ``action`` in the thread in which autograd computes on ``device``.
+
+    A mark holds for the thread that set it (``user_metadata`` in ``c10/cuda/CUDACachingAllocator``
+    is ``thread_local``), and the backward on a card has a thread of its own.
+    """
+    begin = torch.zeros((), device=device, requires_grad=True)
+    end = begin * 1
+
+    def act(_gradient: Any) -> None:
+        action()
+
+    end.register_hook(act)
+    torch.autograd.backward(end)  # Not the method, which is watched.
+
+
+def _mark(phase: str, module: str) -> None:
+    torch.cuda.memory._set_memory_metadata(f"{phase}|{module}")
 
 
 class _Marks:
@@ -79,7 +102,7 @@ class _Marks:
 
     def _set(self) -> None:
         module = self._modules[-1] if self._modules else ""
-        torch.cuda.memory._set_memory_metadata(f"{self._phase}|{module}")
+        _mark(self._phase, module)
 
 
 def _resident_bytes(run: Run, windows: Iterable[Window], allocated: int) -> dict[str, int]:

@@ -18,7 +18,7 @@ from .steps import training
 NO_CARD = "there is no card here to run it on"
 _MARGIN = 0.03
 """Of the card, what a straight line to its end leaves free."""
-_LONGEST_TRIAL_SECONDS = 20.0
+_LONGEST_TRIAL_SECONDS = 10.0
 _FEW_TOKENS, _MANY_TOKENS = 16, 64
 """Lengths are multiples of these, for short and for long sequences."""
 

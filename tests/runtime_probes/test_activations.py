@@ -299,11 +299,15 @@ def test_the_allocators_history_is_added_up() -> None:
         {"action": "free_completed", "addr": 1, "size": 1000},
         {"action": "free_requested", "addr": 77, "size": 5},
         {"action": "alloc", "addr": 1, "size": 600, "user_metadata": "backward|layers.*.mlp"},
+        {"action": "alloc", "addr": 3, "size": 90, "user_metadata": "backward|layers.*.mlp"},
     ]
+    known = {(3, 90): "dequantised weight", (1, 90): "gradients"}
 
-    peak = peak_of(history.replayed({"quantised weights": 5000}, entries), kinds)
+    peak = peak_of(history.replayed({"quantised weights": 5000}, entries, known), kinds)
 
-    assert (peak.peak_bytes, peak.resident_bytes, peak.saved_bytes) == (6536, 5000, 1024)
-    assert peak.at == {"phase": "backward", "module": "outside of modules"}
-    assert peak.by_module == {"layers.*.mlp": 1024, "outside of modules": 512}
+    assert (peak.peak_bytes, peak.resident_bytes, peak.saved_bytes) == (7048, 5000, 1024)
+    assert peak.at == {"phase": "backward", "module": "layers.*.mlp"}
+    assert peak.by_module == {"layers.*.mlp": 1536, "outside of modules": 512}
     assert peak.by_kind["quantised weights"] == 5000
+    assert peak.by_kind["dequantised weight"] == 512
+    assert "gradients" not in peak.by_kind

@@ -73,6 +73,19 @@ def test_both_modes_are_measured_and_the_runs_own_is_put_back(checkpointing: boo
 
 
 @pytest.mark.slow
+def test_what_is_switched_on_is_what_a_run_has_that_checkpoints() -> None:
+    """Also where a script switched it off, which leaves another kind of it in the model."""
+    without = wide_run(hidden=256, rows=128, batch=2)
+    without.model.gradient_checkpointing_disable()
+
+    switched = measure(without)["checkpointing"]["on"]
+    own = measure(wide_run(hidden=256, rows=128, batch=2, checkpointing=False))["checkpointing"]
+
+    assert switched["peak_bytes"] == pytest.approx(own["on"]["peak_bytes"], rel=0.02)
+    assert switched["at"] == own["on"]["at"]
+
+
+@pytest.mark.slow
 def test_evaluation_and_scaling() -> None:
     found = measure(wide_run(hidden=256, rows=128, batch=2, micro_batches=2))
 

@@ -6,9 +6,11 @@ matrix library takes a workspace that the processor's does not, which is then le
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import Any
 
 import torch
+from packaging.version import Version
 
 from qlint.errors import UsageError
 from qlint.knowledge.configurations import from_config
@@ -23,7 +25,8 @@ from .longest import Longest
 METHOD = "qlint plan's closed form for this model, adapter, optimizer, batch and length"
 _ATTENTION = ("eager", "sdpa", "flash_attention_2")
 _KNOWN_TRAINERS = ("Trainer", "Seq2SeqTrainer", "SFTTrainer")
-_LOSSES = {"nll": Loss.FULL, "chunked_nll": Loss.CHUNKED}
+_NLL_IN_CHUNKS = Version("1.15")
+"""TRL computes its plain loss in chunks from here on; before, chunks are a loss of their own."""
 
 
 def prediction(
@@ -37,6 +40,10 @@ def prediction(
         predicted = predict(_job(run, batch, micro_batches, autocast))
     except UsageError as error:
         return {"skipped": str(error)}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # A model of another kind.
+        return {
+            "skipped": f"the planner cannot describe this run ({type(error).__name__}: {error})"
+        }
     workspace = 0 if device.type == "cuda" else WORKSPACE_BYTES
     return {
         "method": METHOD,
@@ -48,12 +55,13 @@ def prediction(
 
 
 class AutocastWatch:
-    """Notes the dtype of autocast, if any, in which the model's first layer runs."""
+    """Notes the dtype of autocast, if any, in which the model's innermost modules run."""
 
-    def __init__(self, model: Any, device: torch.device) -> None:
+    def __init__(self, model: torch.nn.Module, device: torch.device) -> None:
         self.dtype: torch.dtype | None = None
         self._device = device.type
-        self._hook = model.get_input_embeddings().register_forward_pre_hook(self._note)
+        innermost = next(one for one in model.modules() if one._parameters)
+        self._hook = innermost.register_forward_pre_hook(self._note)
 
     def _note(self, _module: Any, _arguments: Any) -> None:
         if torch.is_autocast_enabled(self._device):
@@ -139,12 +147,18 @@ def _optimizer(run: Run, trainer: Any) -> str:
 def _loss(trainer: Any) -> Loss:
     if trainer is None:
         return Loss.FULL
-    kind = type(trainer).__name__
-    if not any(one.__name__ in _KNOWN_TRAINERS for one in type(trainer).__mro__[:3]):
+    kind = next((one for one in type(trainer).__mro__ if _is_library(one)), type(trainer)).__name__
+    if kind not in _KNOWN_TRAINERS:
         raise UsageError(f"the planner does not know the loss of {kind}")
     if getattr(trainer.args, "use_liger_kernel", False):
         return Loss.FUSED
-    return _LOSSES.get(getattr(trainer.args, "loss_type", None) or "nll", Loss.FULL)
+    written = getattr(trainer.args, "loss_type", None)
+    in_chunks = written == "nll" and Version(metadata.version("trl")) >= _NLL_IN_CHUNKS
+    return Loss.CHUNKED if in_chunks or written == "chunked_nll" else Loss.FULL
+
+
+def _is_library(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] in ("transformers", "trl")
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -41,15 +41,16 @@ def prediction(
     except UsageError as error:
         return {"skipped": str(error)}
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # A model of another kind.
-        return {
-            "skipped": f"the planner cannot describe this run ({type(error).__name__}: {error})"
-        }
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        return {"skipped": f"the planner cannot describe this run ({reason})"}
     workspace = 0 if device.type == "cuda" else WORKSPACE_BYTES
+    peak = predicted.peak_allocated_bytes - workspace
+    part = peak / predicted.peak_allocated_bytes
     return {
         "method": METHOD,
-        "bytes": predicted.peak_allocated_bytes - workspace,
-        "low_bytes": predicted.low_bytes - workspace,
-        "high_bytes": predicted.high_bytes - workspace,
+        "bytes": peak,
+        "low_bytes": round(predicted.low_bytes * part),
+        "high_bytes": round(predicted.high_bytes * part),
         "at": predicted.at,
     }
 

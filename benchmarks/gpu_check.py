@@ -138,10 +138,12 @@ class Check:
         settings = {"step": rounds.unchanged, "direct": direct.install}
         taken = rounds.alternate(run, settings, ROUNDS)
         shares = direct.shares(taken["direct"])
+        saved, noise = rounds.paired(taken["step"], taken["direct"])
         found: dict[str, Any] = {
             "share": shares.by_phase(),
             "problem": shares.problem(),
-            "overhead": -rounds.paired(taken["step"], taken["direct"])[0],
+            "overhead": -saved,
+            "overhead_noise": noise,
             "direct_seconds": shares.seconds,
             "step_seconds": median(one.wall_seconds for one in taken["step"]),
         }

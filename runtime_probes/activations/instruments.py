@@ -51,6 +51,10 @@ class OnProcessor:
         """Nothing is reserved."""
         return None
 
+    def by_device(self) -> dict[str, int]:
+        """There is one."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True)
 class OnCuda:
@@ -105,11 +109,25 @@ class OnCuda:
         """What the allocator took from the device at most."""
         return int(torch.cuda.max_memory_reserved(self.device))
 
+    def by_device(self) -> dict[str, int]:
+        """The peak on each card since the last step began, where the model is spread over several;
+        every other figure is of the first."""
+        devices = self._devices()
+        if len(devices) < 2:
+            return {}
+        return {str(one): torch.cuda.max_memory_allocated(one) for one in devices}
+
+    def _devices(self) -> list[torch.device]:
+        """The cards that the model lies on, that of its first parameter first."""
+        found = dict.fromkeys(one.device for one in self.run.model.parameters() if one.is_cuda)
+        return list(found) or [self.device]
+
     def _reset(self) -> None:
         """What earlier steps left in the allocator's cache counts for none."""
-        torch.cuda.synchronize(self.device)
         torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(self.device)
+        for device in self._devices():
+            torch.cuda.synchronize(device)
+            torch.cuda.reset_peak_memory_stats(device)
 
     @contextlib.contextmanager
     def _limited(self, limit: int | None) -> Iterator[None]:

@@ -74,6 +74,7 @@ class _Probe:
             return Activations(skipped=f"{_OUT_OF_MEMORY} on {self.batch.source}")
         again = self._peak(work, self.window)
         reserved = self.instrument.reserved_bytes()
+        by_device = self.instrument.by_device()
         cross_check = self.instrument.cross_check(work, peak)
         points = self._points(peak)
         fitting = Fitting(self.run, self.batch, self.instrument, peak, points)
@@ -83,6 +84,7 @@ class _Probe:
             resident_bytes=peak.resident_bytes,
             saved_bytes=peak.saved_bytes,
             reserved_bytes=reserved,
+            by_device=by_device,
             paged_bytes=_paged_bytes(self.run.optimizer),
             at=peak.at,
             by_module=peak.by_module,

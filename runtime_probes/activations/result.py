@@ -34,6 +34,8 @@ class Activations:
     saved_bytes: int | None = None
     reserved_bytes: int | None = None
     """What CUDA's allocator took from the device."""
+    by_device: dict[str, int] = field(default_factory=dict)
+    """The peak on each card of several; every other figure is of the first."""
     paged_bytes: int | None = None
     """Optimizer state in managed memory, which no other figure counts."""
     at: dict[str, Any] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from .dequantisation.clock import step_seconds
+from .dequantisation.steady import steady
 from .environment import environment, gpu_index
 from .gpu_watch import GpuWatch
 from .measurement import Measurement
@@ -88,14 +89,14 @@ PROBES = (
         "dequant",
         "dequantisation",
         _dequantisation,
-        lambda wanted: 6 * wanted.steps + 60,
+        lambda wanted: 5 * wanted.steps + 150,
     ),
     Probe(
         "activations",
         "activations",
         "activation memory",
         _activations,
-        lambda wanted: 20,
+        lambda wanted: 30,
     ),
     Probe(
         "lr",
@@ -155,7 +156,8 @@ def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progres
         run.update()
 
     def timed() -> float:
-        return min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
+        with steady(device):
+            return min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
 
     try:
         seconds = attempt(timed, lambda: release(run))

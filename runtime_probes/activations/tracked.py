@@ -56,9 +56,7 @@ def tracking(run: Watched, windows: list[Window]) -> Iterator[Trace]:
 
 def _multiplication_scratch(inputs: Any, packed: Any, shape: Any, *rest: Any, **named: Any) -> Any:
     """The dense weight and its scales are still there when the product is made."""
-    alive = dequantisation_scratch(inputs, packed, shape, *rest, **named)[-2:]
-    product = inputs.numel() // inputs.shape[-1] * shape[0] * inputs.element_size()
-    return [*alive, product]
+    return dequantisation_scratch(inputs, packed, shape, *rest, **named)[-2:]
 
 
 def mark_backward(patches: Patches, enter: Callable[[Phase], None]) -> None:

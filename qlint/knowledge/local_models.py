@@ -42,6 +42,17 @@ def model_named(name: str, environment: Mapping[str, str] | None = None) -> Mode
     )
 
 
+def local_configuration(name: str, environment: Mapping[str, str] | None = None) -> Path | None:
+    """The ``config.json`` of the model that a run calls ``name``, where this machine has it."""
+    try:
+        file = Path(name).expanduser() / "config.json"
+        if file.is_file():
+            return file
+    except (OSError, ValueError, RuntimeError):  # No name that a file can have.
+        return None
+    return _cached_config(name, os.environ if environment is None else environment)
+
+
 def _from_path(path: Path, name: str) -> Model:
     # A directory of weights in the table is better known than by its configuration alone.
     file = path / "config.json" if path.is_dir() else path

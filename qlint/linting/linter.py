@@ -11,7 +11,7 @@ import sys
 
 from qlint.inputs.discovery import STANDARD_INPUT, discover
 from qlint.linting.report import Report
-from qlint.linting.session import EVIDENCE_FILE, Session, common_folder, project_root
+from qlint.linting.session import Session, common_folder, evidence_near
 from qlint.readers.gate import holds_launch, holds_run, launches
 from qlint.readers.input_kinds import KNOWN_INPUTS, is_input, is_launcher, starts_shell
 
@@ -68,10 +68,7 @@ def _weigh(report: Report, session: Session) -> None:
     """Show in the findings what was measured, where the project has measurements."""
     path = session.evidence
     if path is None and not session.isolated:
-        root = project_root(common_folder(session.paths))
-        path = os.path.join(root, EVIDENCE_FILE)
-        if not os.path.isfile(path):
-            return
+        path = evidence_near(common_folder(session.paths))
     if path is not None:
         from qlint.linting.evidence_file import read
         from qlint.linting.weighing import weigh_findings

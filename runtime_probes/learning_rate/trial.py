@@ -33,7 +33,9 @@ class Trial:
     skipped_steps: int
     """Steps that the gradient scaler skipped."""
     broke: str | None = None
-    """Why it did not reach its end, in words."""
+    """Why training at this rate did not reach its end, in words."""
+    lost: str | None = None
+    """Why there is no such trial, in words: not the rate's doing, so nothing is known of it."""
 
 
 def run_trial(run: Run, state: State, multiple: float, seed: int) -> Trial:

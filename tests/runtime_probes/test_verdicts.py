@@ -34,7 +34,20 @@ def verdict(code: str, probe: str, card: int | None = CARD, **values: Any) -> st
 def test_a_learning_rate_can_be_confirmed_and_never_refuted(
     edge: float | None, decided: bool, expected: str
 ) -> None:
-    assert verdict("QL101", "learning_rate", edge=edge, decided=decided) == expected
+    values = {"edge": edge, "decided": decided, "own_diverged": edge == RATE}
+    assert verdict("QL101", "learning_rate", **values) == expected
+    assert verdict("QL101", "learning_rate", None, **values) == expected  # On any device.
+
+
+def test_a_rate_that_was_not_tried_itself_is_not_said_to_have_held() -> None:
+    measured = verdicts.Measured(
+        {"learning_rate": {"skipped": None, "edge": None, "decided": True, "own_diverged": None}},
+        CARD,
+        RATE,
+    )
+    (found,) = verdicts.judge(["QL101"], measured)
+    assert found.outcome == "undecided"
+    assert "held" not in found.why
 
 
 @pytest.mark.parametrize(
@@ -56,6 +69,12 @@ def test_checkpointing_is_judged_by_the_card(
     assert verdict("QL102", "activations", card, checkpointing=bare, noise=noise) == expected
 
 
+def test_what_does_not_fit_without_checkpointing_needs_it() -> None:
+    for reason, expected in (("out of memory", "confirmed"), ("no switch for it", "undecided")):
+        peaks = {"off": {"skipped": reason}, "on": {"peak_bytes": 9e9}}
+        assert verdict("QL102", "activations", checkpointing=peaks, noise=0.0) == expected
+
+
 @pytest.mark.parametrize(
     ("seconds", "noise", "expected"),
     [
@@ -74,6 +93,7 @@ def test_targets_are_judged_by_what_those_beyond_the_usual_cost(
         {"module": "model.layers.*.self_attn.q_proj", "seconds": 0.5, "noise": 0.3},
     ]
     assert verdict("QL103", "dequant", targets=costs, step_seconds=1.0) == expected
+    assert verdict("QL103", "dequant", None, targets=costs, step_seconds=1.0) == "undecided"
     assert verdict("QL103", "dequant", targets=[], step_seconds=1.0) == "undecided"
 
 

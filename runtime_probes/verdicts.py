@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from qlint.rulebook.wording import scientific, size
+from qlint.rulebook.wording import percent, scientific, size
 
 Outcome: TypeAlias = Literal["confirmed", "refuted", "undecided"]
 
@@ -19,7 +19,7 @@ USUAL_TARGETS = frozenset(
 """What QL103 has nothing against."""
 
 
-_ON_PROCESSOR = "measured on the processor, which says nothing about a card"
+_ON_PROCESSOR = "not measured on a card"
 
 
 class Verdict(NamedTuple):
@@ -107,7 +107,7 @@ def _checkpointing(row: Row, values: Mapping[str, Any], measured: Measured) -> t
         return "undecided", f"{figures}; {_ON_PROCESSOR}"
     share = off / measured.card_bytes
     margin = _noise(values)
-    text = f"{figures}: {share:.0%} of the card"
+    text = f"{figures}: {percent(share, 0)} of the card"
     if share * (1 - margin) >= row.confirmed_from and on < off:
         return "confirmed", text
     if row.refuted_below is not None and share * (1 + margin) < row.refuted_below:
@@ -126,7 +126,8 @@ def _targets(row: Row, values: Mapping[str, Any], measured: Measured) -> tuple[O
     share = sum(one["seconds"] for one in beyond) / step
     noise = sum(one["noise"] for one in beyond) / step
     names = ", ".join(one["module"].rpartition(".")[2] for one in beyond) or "none"
-    text = f"adapters beyond q, k, v and the FFN ({names}) take {share:.1%} ± {noise:.1%} of a step"
+    text = f"adapters beyond q, k, v and the FFN ({names}) take {percent(share)} ± {percent(noise)}"
+    text += " of a step"
     if measured.card_bytes is None:
         return "undecided", f"{text}; {_ON_PROCESSOR}"
     if share - noise >= row.confirmed_from:

@@ -78,9 +78,7 @@ def _nearest(
     paths = [recipe.source.path] + ([recipe.trains_at.path] if recipe.trains_at else [])
     sources = {relative_to(path, evidence.folder) for path in paths}
     candidates = [
-        (one, _changes(one, recipe, gpu))
-        for one in evidence.measurements
-        if one.source in sources
+        (one, _changes(one, recipe, gpu)) for one in evidence.measurements if one.source in sources
     ]
     return min(candidates, key=lambda pair: len(pair[1]), default=None)
 

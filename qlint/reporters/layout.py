@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
-Style: TypeAlias = Literal["", "path", "code", "error", "warning", "info", "caret", "dim", "bold"]
+Style: TypeAlias = Literal[
+    "", "path", "code", "error", "warning", "info", "caret", "dim", "bold", "bar"
+]
 Piece: TypeAlias = "tuple[str, Style]"
 Line: TypeAlias = "list[Piece]"
 

@@ -24,6 +24,11 @@ def size(amount: float) -> str:
     return gigabytes(amount) if amount >= 1e8 else f"{amount / 1e6:.2g} MB"
 
 
+def percent(share: float, digits: int = 1) -> str:
+    """A share as people write it: ``12.5 %``."""
+    return f"{share * 100:.{digits}f} %"
+
+
 def number(value: float) -> str:
     """A plain number without trailing zeros: ``64``, ``0.5``."""
     return f"{value:g}"

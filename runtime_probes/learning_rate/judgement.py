@@ -134,8 +134,7 @@ def _reason(
     if harm > max(band, HARM * abs(untrained)):
         return f"the held-out loss is {harm:.3g} higher than without training"
     rise = min(
-        max(curve, default=0.0) / _start(low)
-        for curve, (_, low) in zip(curves, pairs, strict=True)
+        max(curve, default=0.0) / _start(low) for curve, (_, low) in zip(curves, pairs, strict=True)
     )
     return f"the training loss rose by {rise:.0%} of its start" if rise > RISE else None
 

@@ -34,7 +34,7 @@ def verdict(code: str, probe: str, card: int | None = CARD, **values: Any) -> st
 def test_a_learning_rate_can_be_confirmed_and_never_refuted(
     edge: float | None, decided: bool, expected: str
 ) -> None:
-    values = {"edge": edge, "decided": decided, "own_diverged": edge == RATE}
+    values: Any = {"edge": edge, "decided": decided, "own_diverged": edge == RATE}
     assert verdict("QL101", "learning_rate", **values) == expected
     assert verdict("QL101", "learning_rate", None, **values) == expected  # On any device.
 

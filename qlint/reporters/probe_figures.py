@@ -196,9 +196,16 @@ def peaks(values: Values) -> list[Row]:
         note = "as in the run" if inner.get("as_in_the_run") else ""
         if peak is not None:
             rows.append(Row(f"checkpointing {name}", float(peak), size(peak), note))
-        elif inner.get("skipped"):
-            rows.append(Row(f"checkpointing {name}", 0.0, str(inner["skipped"])))
     return rows
+
+
+def peaks_skipped(values: Values) -> list[str]:
+    """Why there is no peak with checkpointing on, or off."""
+    return [
+        f"checkpointing {name}: skipped, {value['skipped']}"
+        for name, value in (values.get("checkpointing") or {}).items()
+        if isinstance(value, Mapping) and value.get("skipped")
+    ]
 
 
 def place_of_peak(values: Values) -> str:

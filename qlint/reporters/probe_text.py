@@ -43,10 +43,8 @@ def probe(probed: Probed) -> Iterator[Line]:
 
 def _head(probed: Probed) -> Iterator[Line]:
     environment = probed.environment
-    yield [
-        (f"{probed.name}", "bold"),
-        (f", {probed.steps} steps recorded, on {figures.device(environment)}", ""),
-    ]
+    where = f"{probed.steps} steps recorded, on {figures.device(environment)}"
+    yield from _wrapped([], f"{probed.name}, {where}", 2, "bold")
     for text in (figures.versions(environment), figures.circumstances(environment)):
         yield from _wrapped([("  ", "")], text, 2, "dim")
     for doubt in figures.doubts(environment):
@@ -106,6 +104,8 @@ def _activations(title: str, values: Mapping[str, Any], probed: Probed) -> Itera
     top = max((row.amount for row in rows), default=0) or 1
     for row in rows:
         yield _bar(row.name, row.amount / top, row.words, row.note)
+    for reason in figures.peaks_skipped(values):
+        yield from _wrapped([("  ", "")], reason, 4)
     kinds = figures.largest(values.get("by_kind") or values.get("by_module"), _FEW)
     yield from _fact("at the peak", ", ".join(f"{name} {size(amount)}" for name, amount in kinds))
     predicted = figures.predicted(probed, values)

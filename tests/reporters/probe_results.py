@@ -209,6 +209,30 @@ PROBES: dict[str, dict[str, Any]] = {
     },
 }
 NOTHING = {key: {"skipped": "there was <nothing> to measure"} for key in PROBES}
+SPARSE: dict[str, dict[str, Any]] = {
+    "dequant": {
+        key: PROBES["dequant"][key] for key in ("skipped", "share", "step_seconds", "method")
+    },
+    "activations": {
+        "skipped": None,
+        "method": "storages followed",
+        "peak_bytes": 341_000_000,
+        "by_module": dict.fromkeys(MODULES, 1e7),
+        "checkpointing": {"off": {"skipped": "the model has no switch for checkpointing"}},
+    },
+    "learning_rate": {
+        "skipped": None,
+        "trials": [trial(2e-4, 1, [], None, "the loss is not finite")],
+        "noise_band": None,
+        "edge": 2e-4,
+        "edge_between": None,
+        "safe_range": None,
+        "decided": True,
+        "own_diverged": True,
+    },
+    "adapters": PROBES["adapters"],
+}
+"""As little as the probes may report without being skipped."""
 VERDICTS = [
     {"code": "QL101", "verdict": "undecided", "why": "2e-4 held in short trials"},
     {"code": "QL102", "verdict": "confirmed", "why": "peak 21.0 GB < all & more"},

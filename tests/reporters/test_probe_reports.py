@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from probe_results import ENVIRONMENT, NOTHING, PROBES, probed
+from probe_results import ENVIRONMENT, NOTHING, PROBES, SPARSE, probed
 
 from qlint.linting.linter import lint
 from qlint.linting.session import Session
@@ -35,6 +35,8 @@ CASES = [
     probed(probes=NOTHING, verdicts=[], environment=ON_PROCESSOR),
     probed(interrupted=True, predicted_peak_bytes=None),
     *(probed(probes={**PROBES, key: NOTHING[key]}) for key in PROBES),
+    probed(probes=SPARSE, environment=ON_PROCESSOR),
+    probed(name="meta-llama/Llama-2-7b-hf, random weights, r 8 on q_proj/v_proj, 1 x 512 tokens"),
 ]
 
 
@@ -95,6 +97,12 @@ def test_figures_have_their_noise_and_check() -> None:
 def test_the_planner_is_not_compared_with_a_processor() -> None:
     shown = text(probed(environment=ON_PROCESSOR))
     assert "predicted by qlint plan: 9.0 GB, on a card" in shown
+
+
+def test_a_mode_that_was_not_measured_says_why() -> None:
+    case = probed(probes=SPARSE)
+    assert "checkpointing off: skipped, the model has no switch" in text(case)
+    assert "Checkpointing off: skipped, the model has no switch" in page(case)
 
 
 def test_bars_stand_on_their_whole() -> None:
@@ -160,7 +168,7 @@ def test_an_interrupted_measurement_says_so() -> None:
 class Balance(HTMLParser):
     """Fails on a tag that is closed out of turn."""
 
-    VOID = frozenset({"meta", "br"})
+    VOID = frozenset({"meta", "br", "wbr"})
 
     def __init__(self) -> None:
         super().__init__()

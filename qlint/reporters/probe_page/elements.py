@@ -22,6 +22,11 @@ def sentence(text: str) -> str:
     return shown if shown.endswith(".") else f"{shown}."
 
 
+def path(name: str) -> str:
+    """The name of a module, which may be broken after a dot."""
+    return escape(name).replace(".", ".<wbr>")
+
+
 def bars(title: str, rows: Sequence[Row]) -> Iterator[str]:
     """Named amounts, each with a bar and in words; nothing without rows."""
     if not rows:
@@ -35,7 +40,7 @@ def bars(title: str, rows: Sequence[Row]) -> Iterator[str]:
         drawn = svg.bar([svg.Segment(row.words, max(0.0, row.amount) / top, 1)], row.words)
         note = f'<td class="note">{escape(row.note)}</td>' if notes else ""
         yield (
-            f'<tr><th scope="row">{escape(row.name)}</th><td>{drawn}</td>'
+            f'<tr><th scope="row">{path(row.name)}</th><td>{drawn}</td>'
             f'<td class="amount">{escape(row.words)}</td>{note}</tr>'
         )
     yield "</table>"

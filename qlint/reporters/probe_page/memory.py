@@ -8,7 +8,7 @@ from typing import Any
 
 from qlint.reporters import probe_figures as figures
 from qlint.reporters import svg
-from qlint.reporters.probe_page.elements import MODULES, NEGLIGIBLE, bars, sentence, sizes
+from qlint.reporters.probe_page.elements import MODULES, NEGLIGIBLE, bars, path, sentence, sizes
 from qlint.reporters.probe_page.frontier import frontier
 from qlint.reporters.probe_value import Probed
 from qlint.rulebook.wording import size
@@ -23,6 +23,8 @@ def memory(values: Mapping[str, Any], probed: Probed) -> Iterator[str]:
     if predicted is not None:
         yield f"<p>{sentence(predicted)}</p>"
     yield from bars("With and without gradient checkpointing", figures.peaks(values))
+    for reason in figures.peaks_skipped(values):
+        yield f'<p class="how">{sentence(reason)}</p>'
     yield from bars("At the peak, by kind", sizes(values.get("by_kind")))
     yield from _by_module(values)
     yield from frontier(values, probed)
@@ -51,14 +53,14 @@ def _by_module(values: Mapping[str, Any]) -> Iterator[str]:
     for module, _ in figures.largest(highest, MODULES):
         if highest[module] < NEGLIGIBLE * top:
             continue
-        bars, amounts = [], []
+        drawn, amounts = [], []
         for hue, (name, mode) in zip((1, 3), modes.items(), strict=False):
             amount = mode.get(module, 0)
             words = f"{name} {size(amount) if amount else '0'}"
-            bars.append(svg.bar([svg.Segment(words, amount / top, hue)], words))
+            drawn.append(svg.bar([svg.Segment(words, amount / top, hue)], words))
             amounts.append(words)
         yield (
-            f'<tr><th scope="row">{escape(module)}</th><td class="pair">{"".join(bars)}</td>'
+            f'<tr><th scope="row">{path(module)}</th><td class="pair">{"".join(drawn)}</td>'
             f'<td class="amount">{"<br>".join(map(escape, amounts))}</td></tr>'
         )
     yield "</table>"

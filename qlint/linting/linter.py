@@ -21,8 +21,11 @@ SUPPRESSION_MARKERS = (b"qlint:", b"noqa", b"NOQA")
 DEFAULT_STDIN_FILENAME = "<stdin>.py"
 
 
-def lint(session: Session, *, check: bool = True) -> Report:
-    """Read all inputs of ``session`` and, with ``check``, run the selected rules over them."""
+def lint(session: Session, *, check: bool = True, weigh: bool = True) -> Report:
+    """Read all inputs of ``session`` and, with ``check``, run the selected rules over them.
+
+    With ``weigh`` the findings are weighed against the project's measurements.
+    """
     report = Report()
     found = discover(
         session.paths,
@@ -55,7 +58,7 @@ def lint(session: Session, *, check: bool = True) -> Report:
         from qlint.linting.analysis import analyse_inputs
 
         analyse_inputs(report, session, flagged, unread, check=check)
-    if check and report.findings:
+    if check and weigh and report.findings:
         _weigh(report, session)
     if check and (report.findings or suppressing):
         from qlint.linting.judging import judge

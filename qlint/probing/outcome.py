@@ -36,7 +36,9 @@ def measure(subject: Script | Shape, session: Session, wanted: Any, progress: An
     if isinstance(subject, Shape):
         measured = _probes("shaped_probe").measure_shape(subject.model, wanted, progress)
         return _probed(Report(), None, measured)
-    report = lint(session._replace(paths=(subject.path,), script_arguments=subject.arguments))
+    session = session._replace(paths=(subject.path,), script_arguments=subject.arguments)
+    # What was measured earlier is not to weigh what is measured now.
+    report = lint(session, weigh=False)
     measured = _measure_script(subject, wanted, progress)
     recipe = _measured_recipe(report, subject.path, measured.line)
     return _probed(report, recipe, measured)

@@ -203,6 +203,14 @@ def test_a_file_can_be_named(project: Path, capsys: pytest.CaptureFixture[str]) 
     assert finding(capsys, "--evidence", "elsewhere.json")["severity"] == "info"
 
 
+def test_an_earlier_measurement_does_not_weigh_a_new_one(project: Path) -> None:
+    write(EVIDENCE_FILE, measured("refuted"))
+    session = Session(("train.py",), Settings())
+    for weigh, expected in ((True, "info"), (False, "warning")):
+        found = {one.code: one for one in lint(session, weigh=weigh).findings}
+        assert found["QL105"].severity.value == expected
+
+
 def test_isolated_looks_for_none(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(EVIDENCE_FILE, measured("refuted"))
     assert finding(capsys, "--isolated")["severity"] == "warning"

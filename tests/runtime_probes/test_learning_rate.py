@@ -299,3 +299,13 @@ def test_harm_must_exceed_the_noise_with_every_seed(
     result = judged({0.25: (1.0, 1.0), 1.0: own, 4.0: higher})
 
     assert (result.edge is not None) is broke
+
+
+def test_the_table_of_verdicts_names_the_limits_in_force() -> None:
+    judgement = importlib.import_module("qlint.runtime_probes.learning_rate.judgement")
+    table = importlib.import_module("qlint.runtime_probes.verdicts").TABLE
+    words = next(row.noise for row in table if row.code == "QL101")
+
+    assert f"the A/A band and {judgement.HARM * 100:g} % of it" in words
+    assert judgement.RISE == 0.5
+    assert "rises by half of it" in words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,3 +137,22 @@ def test_a_code_without_a_row_gets_no_verdict() -> None:
 def test_every_pitfall_has_its_row() -> None:
     assert [row.code for row in verdicts.TABLE] == ["QL101", "QL102", "QL103", "QL104", "QL105"]
     assert all(row.quantity and row.unit and row.noise for row in verdicts.TABLE)
+
+
+def in_words(row: Any, limit: float | None) -> str:
+    if limit is None:
+        return "never"
+    return f"{limit / 1e9:g} GB" if row.unit == "bytes" else f"{limit:g} {row.unit}"
+
+
+@pytest.mark.parametrize("row", verdicts.TABLE, ids=lambda row: row.code)
+def test_the_documented_table_is_the_one_in_force(row: Any) -> None:
+    page = Path(__file__).parents[2] / "docs" / "probe.md"
+    (line,) = [
+        line for line in page.read_text("utf-8").splitlines() if line.startswith(f"| {row.code} ")
+    ]
+    _, _, quantity, confirmed, refuted, noise, _ = (cell.strip() for cell in line.split("|"))
+    assert quantity == row.quantity
+    assert confirmed.removesuffix(", or lower") == in_words(row, row.confirmed_from)
+    assert refuted == in_words(row, row.refuted_below)
+    assert noise == row.noise

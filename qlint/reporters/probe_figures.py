@@ -228,14 +228,30 @@ def batch_of_peak(values: Values) -> str:
 
 
 def predicted(probed: Probed, values: Values) -> str | None:
-    """The planner's figure, compared where both mean a card."""
-    if probed.predicted_peak_bytes is None:
-        return None
-    text = f"predicted by qlint plan: {size(probed.predicted_peak_bytes)}"
-    if probed.environment.get("device") != "cuda":
-        return f"{text}, on a card"
-    off = probed.predicted_peak_bytes / values["peak_bytes"] - 1
-    return f"{text} ({off * 100:+.0f} %)"
+    """The planner's figure: of the very step that was measured, else of the recipe on a card."""
+    own = values.get("prediction") or {}
+    amount = own.get("bytes")
+    if amount is None and probed.environment.get("device") == "cuda":
+        amount = probed.predicted_peak_bytes
+    if amount is not None:
+        off = (amount / values["peak_bytes"] - 1) * 100
+        return f"predicted by qlint plan: {size(amount)} ({off:+.0f} %)"
+    if probed.predicted_peak_bytes is not None:
+        return f"predicted by qlint plan: {size(probed.predicted_peak_bytes)}, on a card"
+    return f"not predicted by qlint plan: {own['skipped']}" if own.get("skipped") else None
+
+
+def largest_that_fit(values: Values) -> list[Row]:
+    """The longest rows and the most of them that ran on this card, with what ended the search."""
+    found = []
+    for name in ("by_length", "by_rows"):
+        one = (values.get("largest") or {}).get(name)
+        if one:
+            fails = one.get("fails_at")
+            end = f"{fails} does not" if fails is not None else str(one.get("stopped", ""))
+            shape = f"{one['rows']} x {one['length']} tokens"
+            found.append(Row(shape, one["peak_bytes"], size(one["peak_bytes"]), end))
+    return found
 
 
 def peak_of(value: Any) -> int | None:

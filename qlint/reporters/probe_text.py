@@ -37,7 +37,6 @@ def probe(probed: Probed) -> Iterator[Line]:
             yield from _wrapped([(title, "bold"), ("  skipped: ", "dim")], str(reason), 2)
         else:
             yield from show(title, values, probed)
-    yield []
     yield plain("Methods, every module and the curves: --output-format html or json.", "dim")
 
 
@@ -108,6 +107,7 @@ def _activations(title: str, values: Mapping[str, Any], probed: Probed) -> Itera
         yield from _wrapped([("  ", "")], reason, 4)
     kinds = figures.largest(values.get("by_kind") or values.get("by_module"), _FEW)
     yield from _fact("at the peak", ", ".join(f"{name} {size(amount)}" for name, amount in kinds))
+    yield from _fact("fit", ", ".join(row.name for row in figures.largest_that_fit(values)))
     predicted = figures.predicted(probed, values)
     if predicted is not None:
         yield from _wrapped([("  ", "")], predicted, 4, "dim")
@@ -123,11 +123,8 @@ def _learning_rate(title: str, values: Mapping[str, Any], probed: Probed) -> Ite
     noise = f"; differences under {band:.2g} are noise (A/A)" if band is not None else ""
     yield from _wrapped([("  ", "")], f"held-out loss less the lowest rate's{noise}", 2, "dim")
     yield plain(f"  {rate_figures.SHORT_TRIALS}", "dim")
-    lost = rate_figures.lost(values)
-    if lost is not None:
-        yield from _wrapped([("  ", "")], lost, 4, "dim")
-    if values.get("cut"):
-        yield from _fact("cut", _brief(values["cut"]))
+    missing = [rate_figures.lost(values), _brief(values.get("cut") or "")]
+    yield from _fact("missing", "; ".join(one for one in missing if one))
     told = ", ".join(rate_figures.quantisation_error(values.get("quantisation_noise") or {}))
     yield from _fact("in 4 bits", told)
 

@@ -142,11 +142,32 @@ PROBES: dict[str, dict[str, Any]] = {
                 {"rows": 1, "length": 2048, "peak_bytes": 9_100_000_000},
                 {"rows": 1, "length": 1024, "peak_bytes": 7_300_000_000},
                 {"rows": 1, "length": 512, "peak_bytes": 6_400_000_000},
-                {"rows": 16, "length": 2048, "peak_bytes": None},
             ],
             "bytes_per_token": 1_757_812.5,
         },
+        "largest": {
+            "capacity_bytes": 24_900_000_000,
+            "by_length": {
+                "rows": 1,
+                "length": 9216,
+                "peak_bytes": 21_800_000_000,
+                "stopped": "the model knows no more positions",
+            },
+            "by_rows": {
+                "rows": 5,
+                "length": 2048,
+                "peak_bytes": 23_700_000_000,
+                "fails_at": 6,
+            },
+        },
+        "smaller_cards": [
+            {"name": "RTX 3060", "usable_bytes": 12_600_000_000, "fits": True, "ran": True},
+            {"name": "RTX 3050", "usable_bytes": 8_300_000_000, "fits": False, "ran": False},
+        ],
         "evaluation": {"peak_bytes": 6_000_000_000, "at": {}},
+        "generation": {"skipped": "the model <cannot> generate"},
+        "reserved_bytes": 9_900_000_000,
+        "prediction": {"bytes": 9_000_000_000, "method": "qlint plan's closed form"},
     },
     "learning_rate": {
         "skipped": None,

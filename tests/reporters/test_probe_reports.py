@@ -94,9 +94,27 @@ def test_figures_have_their_noise_and_check() -> None:
     assert "error of weights 9.1 %" in shown
 
 
-def test_the_planner_is_not_compared_with_a_processor() -> None:
-    shown = text(probed(environment=ON_PROCESSOR))
-    assert "predicted by qlint plan: 9.0 GB, on a card" in shown
+@pytest.mark.parametrize(
+    ("prediction", "environment", "expected"),
+    [
+        ({"bytes": 9_555_000_000}, ON_PROCESSOR, "predicted by qlint plan: 9.6 GB (+5 %)"),
+        ({}, ENVIRONMENT, "predicted by qlint plan: 9.0 GB (-1 %)"),
+        ({}, ON_PROCESSOR, "predicted by qlint plan: 9.0 GB, on a card"),
+        ({"skipped": "an odd loss"}, ON_PROCESSOR, "predicted by qlint plan: 9.0 GB, on a card"),
+    ],
+)
+def test_the_planner_is_compared_with_the_same_step_alone(
+    prediction: dict[str, Any], environment: dict[str, Any], expected: str
+) -> None:
+    activations = {**PROBES["activations"], "prediction": prediction}
+    case = probed(environment=environment, probes={**PROBES, "activations": activations})
+    assert expected in text(case)
+
+
+def test_what_the_planner_cannot_predict_has_its_reason() -> None:
+    activations = {**PROBES["activations"], "prediction": {"skipped": "an odd loss"}}
+    case = probed(predicted_peak_bytes=None, probes={**PROBES, "activations": activations})
+    assert "not predicted by qlint plan: an odd loss" in text(case)
 
 
 def test_a_mode_that_was_not_measured_says_why() -> None:
@@ -210,7 +228,14 @@ def test_the_page_draws_what_was_measured() -> None:
         "3,400 ± 34",
         "as it is, 40 % padding",
         "on 1.0 GB<br>off 4.0 GB",
-        "16 x 2048: does not fit",
+        "5 x 2048: 23.7 GB",
+        "6 x 2048: does not fit",
+        "1 x 9216 tokens fit (the model knows no more positions).",
+        "5 x 2048 tokens fit (6 does not).",
+        "RTX 3050</th><td>does not fit</td><td>its peak is higher",
+        "Evaluation peaks at 6.0 GB.",
+        "Generation: skipped, the model &lt;cannot&gt; generate.",
+        "The allocator reserved 9.9 GB.",
         "breaks in here",
         "8e-4, x4: broke",
         "~9.5 %",
@@ -222,8 +247,10 @@ def test_the_page_draws_what_was_measured() -> None:
 
 
 def test_the_frontier_needs_a_card() -> None:
-    shown = page(probed(environment=ON_PROCESSOR))
-    assert "Without a card there is nothing to fill. Measured: 1 x 2048: 9.1 GB" in shown
+    activations = {**PROBES["activations"], "largest": {"skipped": "there is no card"}}
+    here = {**PROBES, "activations": activations}
+    shown = page(probed(environment=ON_PROCESSOR, probes=here))
+    assert "Without a card there is nothing to fill: 1 x 2048: 9.1 GB" in shown
     assert "rows in a micro-batch" not in shown
     assert "rows in a micro-batch" in page(probed())
 

@@ -8,7 +8,15 @@ from typing import Any
 
 from qlint.reporters import probe_figures as figures
 from qlint.reporters import svg
-from qlint.reporters.probe_page.elements import MODULES, NEGLIGIBLE, bars, path, sentence, sizes
+from qlint.reporters.probe_page.elements import (
+    MODULES,
+    NEGLIGIBLE,
+    bars,
+    path,
+    sentence,
+    sizes,
+    table,
+)
 from qlint.reporters.probe_page.frontier import frontier
 from qlint.reporters.probe_value import Probed
 from qlint.rulebook.wording import size
@@ -28,9 +36,39 @@ def memory(values: Mapping[str, Any], probed: Probed) -> Iterator[str]:
     yield from bars("At the peak, by kind", sizes(values.get("by_kind")))
     yield from _by_module(values)
     yield from frontier(values, probed)
-    evaluation = values.get("evaluation") or {}
-    if evaluation.get("peak_bytes") is not None:
-        yield f"<p>Evaluation peaks at {size(evaluation['peak_bytes'])}.</p>"
+    yield from _cards(values)
+    yield from _others(values)
+
+
+def _cards(values: Mapping[str, Any]) -> Iterator[str]:
+    """Whether the run's own batch fits smaller cards."""
+    rows = [
+        [
+            str(card["name"]),
+            "fits" if card["fits"] else "does not fit",
+            "run within a limit" if card.get("ran") else "its peak is higher",
+        ]
+        for card in values.get("smaller_cards") or ()
+    ]
+    yield from table(("The run's own batch on a smaller card", "", ""), rows)
+
+
+def _others(values: Mapping[str, Any]) -> Iterator[str]:
+    """What stands beside the training step."""
+    for name in ("evaluation", "generation"):
+        one = values.get(name) or {}
+        if one.get("peak_bytes") is not None:
+            words = f"{name} peaks at {size(one['peak_bytes'])}"
+            yield f"<p>{sentence(words)}</p>"
+        elif one.get("skipped"):
+            words = f"{name}: skipped, {one['skipped']}"
+            yield f'<p class="how">{sentence(words)}</p>'
+    for key, words in (
+        ("reserved_bytes", "the allocator reserved"),
+        ("paged_bytes", "paged optimizer state, which no other figure counts, takes"),
+    ):
+        if values.get(key):
+            yield f"<p>{sentence(f'{words} {size(values[key])}')}</p>"
 
 
 def _by_module(values: Mapping[str, Any]) -> Iterator[str]:

@@ -123,9 +123,12 @@ def model_digest(recipe: Recipe) -> str | None:
 
     from qlint.knowledge.local_models import local_configuration
 
-    file = local_configuration(name.value)
+    path = local_configuration(name.value)
+    if path is None:
+        return None
     try:
-        return None if file is None else sha256(file.read_bytes()).hexdigest()
+        with open(path, "rb") as file:
+            return sha256(file.read(_LARGEST_BYTES)).hexdigest()
     except OSError:
         return None
 

@@ -24,6 +24,7 @@ from qlint.linting.session import Session
 from qlint.linting.weighing import weighed
 from qlint.probing.subject import Script, Shape
 from qlint.recipe import Recipe
+from qlint.records import replace
 from qlint.reporters.probe_value import Probed
 
 
@@ -36,7 +37,7 @@ def measure(subject: Script | Shape, session: Session, wanted: Any, progress: An
     if isinstance(subject, Shape):
         measured = _probes("shaped_probe").measure_shape(subject.model, wanted, progress)
         return _probed(Report(), None, measured)
-    session = session._replace(paths=(subject.path,), script_arguments=subject.arguments)
+    session = replace(session, paths=(subject.path,), script_arguments=subject.arguments)
     # What was measured earlier is not to weigh what is measured now.
     report = lint(session, weigh=False)
     measured = _measure_script(subject, wanted, progress)

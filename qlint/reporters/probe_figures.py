@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from qlint.reporters.probe_value import Probed
-from qlint.rulebook.wording import gigabytes, percent, size
+from qlint.rulebook.wording import gigabytes, percent, size, spread
 
 BUSY = 0.9
 """A GPU that is busy for less of a step waits for Python: the step is launch-bound."""
@@ -43,6 +43,8 @@ class Row(NamedTuple):
     amount: float
     words: str
     note: str = ""
+    certain: bool = True
+    """It stands out of its noise."""
 
 
 def judged(probed: Probed) -> list[Judged]:
@@ -162,9 +164,8 @@ def quality(values: Values) -> list[str]:
     if isinstance(values.get("noise"), int | float):
         parts.append(f"noise (A/A) {percent(values['noise'])}")
     if isinstance(values.get("overhead"), int | float):
-        spread = values.get("overhead_noise")
-        shown = f" ± {percent(spread)}" if isinstance(spread, int | float) else ""
-        parts.append(f"overhead of measuring {percent(values['overhead'])}{shown}")
+        shown = percent(values["overhead"]) + spread(values.get("overhead_noise"))
+        parts.append(f"overhead of measuring {shown}")
     check = values.get("cross_check") or {}
     if check.get("share") is not None:
         parts.append(f"checked: {percent(check['share'])} by {check['method']}")
@@ -180,8 +181,9 @@ def target_costs(values: Values) -> list[Row]:
         Row(
             str(one["module"]),
             one["seconds"] / step,
-            f"{percent(one['seconds'] / step)} ± {percent(one['noise'] / step)}",
+            f"{percent(one['seconds'] / step)}{spread(one['noise'] / step)}",
             size(one["state_bytes"]),
+            one["seconds"] > one["noise"],
         )
         for one in values.get("targets") or ()
     ]

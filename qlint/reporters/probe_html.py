@@ -18,7 +18,7 @@ from qlint.reporters.probe_page.style import STYLE
 from qlint.reporters.probe_text import probe
 from qlint.reporters.probe_value import Probed
 from qlint.reporters.sinks import render
-from qlint.rulebook.wording import percent, scientific, size
+from qlint.rulebook.wording import percent, scientific, size, spread
 
 
 def page(probed: Probed) -> str:
@@ -86,8 +86,8 @@ def _tiles(probed: Probed) -> Iterator[tuple[str, str, str]]:
     }
     if "dequant" in probes:
         values = probes["dequant"]
-        noise = values.get("noise")
-        below = f"± {percent(noise)} from step to step" if noise else ""
+        noise = spread(values.get("noise")).strip()
+        below = f"{noise} from step to step" if noise else ""
         yield "A step", f"{values['step_seconds']:.3g} s", figures.launch_bound(values) or below
         yield "Dequantisation", percent(values["share"]["total"]), "of the step's time"
     if "activations" in probes:

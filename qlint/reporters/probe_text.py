@@ -11,7 +11,7 @@ from qlint.reporters import probe_figures as figures
 from qlint.reporters import rate_figures
 from qlint.reporters.layout import Line, Style, plain
 from qlint.reporters.probe_value import Probed
-from qlint.rulebook.wording import percent, scientific, size
+from qlint.rulebook.wording import percent, scientific, size, spread
 
 _WIDTH = 80
 _BAR = 32
@@ -44,8 +44,8 @@ def _head(probed: Probed) -> Iterator[Line]:
     environment = probed.environment
     where = f"{probed.steps} steps recorded, on {figures.device(environment)}"
     yield from _wrapped([], f"{probed.name}, {where}", 2, "bold")
-    for text in (figures.versions(environment), figures.circumstances(environment)):
-        yield from _wrapped([("  ", "")], text, 2, "dim")
+    told = f"{figures.versions(environment)}; {figures.circumstances(environment)}"
+    yield from _wrapped([("  ", "")], told, 2, "dim")
     for doubt in figures.doubts(environment):
         yield from _wrapped([("  doubtful: ", "warning")], doubt, 4)
     if probed.interrupted:
@@ -90,8 +90,10 @@ def _dequantisation(title: str, values: Mapping[str, Any], probed: Probed) -> It
             "checked",
             f"{percent(check['share'])}{beside} ({_brief(check['method'])})",
         )
-    costs = [f"{_short(one.name)} {one.words}" for one in figures.target_costs(values)[:_FEW]]
-    yield from _fact("dearest adapters", ", ".join(costs))
+    costs = figures.target_costs(values)
+    dear = [f"{_short(one.name)} {one.words}" for one in costs if one.certain][:_FEW]
+    if costs:
+        yield from _fact("dearest adapters", ", ".join(dear) or "none stands out of its noise")
 
 
 def _activations(title: str, values: Mapping[str, Any], probed: Probed) -> Iterator[Line]:
@@ -120,7 +122,7 @@ def _learning_rate(title: str, values: Mapping[str, Any], probed: Probed) -> Ite
         yield _cells("rate", [scientific(one["lr"]) for one in row])
         yield _cells("loss", [rate_figures.trial_words(one) for one in row])
     band = values.get("noise_band")
-    noise = f"; differences under {band:.2g} are noise (A/A)" if band is not None else ""
+    noise = f"; under {band:.2g} is noise (A/A)" if band is not None else ""
     yield from _wrapped([("  ", "")], f"held-out loss less the lowest rate's{noise}", 2, "dim")
     yield plain(f"  {rate_figures.SHORT_TRIALS}", "dim")
     missing = [rate_figures.lost(values), _brief(values.get("cut") or "")]
@@ -185,8 +187,7 @@ def _wrapped(head: Line, text: str, indent: int, style: Style = "") -> Iterator[
 
 
 def _noise(values: Mapping[str, Any]) -> str:
-    noise = values.get("noise")
-    return f" ± {percent(noise)}" if isinstance(noise, int | float) and noise else ""
+    return spread(values.get("noise"))
 
 
 def _short(path: str) -> str:
@@ -195,7 +196,7 @@ def _short(path: str) -> str:
 
 def _brief(sentence: str) -> str:
     """What comes before the explanation."""
-    return sentence.partition(":")[0]
+    return re.split("[:,]", sentence, maxsplit=1)[0]
 
 
 _Show = Callable[[str, Mapping[str, Any], Probed], Iterator[Line]]

@@ -79,7 +79,7 @@ def test_what_was_not_measured_takes_little_room() -> None:
 
 
 def test_the_summary_names_what_speaks_against_the_figures() -> None:
-    shown = text(probed())
+    shown = " ".join(text(probed()).split())
     for words in ("power cap", "2 other processes", "launch-bound", "2 warm-up steps discarded"):
         assert words in shown
     assert "doubtful" not in text(probed(environment=ON_PROCESSOR))
@@ -90,8 +90,16 @@ def test_figures_have_their_noise_and_check() -> None:
     assert "0.61 s ± 1.2 %" in shown
     assert "checked: 31.0 %, 30.0 % directly (one profiled step)" in shown
     assert "predicted by qlint plan: 9.0 GB (-1 %)" in shown
-    assert "differences under 0.02 are noise (A/A)" in shown
+    assert "under 0.02 is noise (A/A)" in shown
     assert "error of weights 9.1 %" in shown
+    assert "dearest adapters: q_proj 3.3 % ± 0.2 %, up_proj 8.2 % ± 0.7 %" in shown
+
+
+def test_adapters_that_do_not_stand_out_of_their_noise_are_not_called_dear() -> None:
+    costs = [{**one, "noise": 2 * one["seconds"]} for one in PROBES["dequant"]["targets"]]
+    shown = text(probed(probes={**PROBES, "dequant": {**PROBES["dequant"], "targets": costs}}))
+    assert "dearest adapters: none stands out of its noise" in shown
+    assert "q_proj" not in shown
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from qlint.reporters import probe_figures as figures
 from qlint.reporters import svg
 from qlint.reporters.probe_page.elements import bars, sentence, shares, table
 from qlint.reporters.probe_value import Probed
-from qlint.rulebook.wording import percent, size
+from qlint.rulebook.wording import percent, size, spread
 
 _HUES = {
     "dequantisation, forward": 1,
@@ -33,8 +33,7 @@ def step_time(values: Mapping[str, Any], probed: Probed) -> Iterator[str]:
     segments, legend = [], []
     for part in parts:
         hue = _HUES.get(part.name, _GREY)
-        noise = f" ± {percent(part.noise)}" if part.noise else ""
-        words = f"{part.name} {percent(part.share)}{noise}"
+        words = f"{part.name} {percent(part.share)}{spread(part.noise)}"
         segments.append(svg.Segment(words, part.share, hue))
         legend.append(f"<li>{svg.swatch(hue)}{escape(words)}</li>")
     yield f'<div class="whole">{svg.bar(segments, "A step by its parts")}</div>'
@@ -55,12 +54,11 @@ def _unquantised(values: Mapping[str, Any]) -> Iterator[str]:
             why = f"with unquantised weights: skipped, {found['skipped']}"
             yield f'<p class="how">{sentence(why)}</p>'
         return
-    saved, noise = found["share"], found.get("noise")
-    spread = f" ± {percent(noise)}" if noise else ""
+    saved, noise = found["share"], spread(found.get("noise"))
     more = "shorter" if saved >= 0 else "longer"
     words = (
         f"with unquantised weights in {found['layers']} of {found['of']} layers, which take "
-        f"{size(found['bytes'])}, a step is {percent(abs(saved))}{spread} {more}"
+        f"{size(found['bytes'])}, a step is {percent(abs(saved))}{noise} {more}"
     )
     yield f'<div class="whole"><p>{sentence(words)}</p>'
     yield f"{svg.bar([svg.Segment(words, 1 - max(0.0, saved), _GREY)], words)}</div>"

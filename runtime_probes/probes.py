@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from .dequantisation.clock import step_seconds
-from .environment import environment, gpu_index
+from .environment import devices_of, environment, gpu_index
 from .gpu_watch import GpuWatch
 from .measurement import Measurement
 from .out_of_memory import attempt
@@ -139,7 +139,10 @@ def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progres
             for probe in PROBES:
                 result.probes.setdefault(probe.key, _skipped("interrupted"))
             state.restore()
-    result.environment = environment(device, watch, WARM_UP_STEPS)
+    result.environment = {
+        **environment(device, watch, WARM_UP_STEPS),
+        "devices": devices_of(run.model),
+    }
 
 
 def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progress) -> Wanted:

@@ -118,6 +118,12 @@ def circumstances(environment: Values) -> str:
 
 def doubts(environment: Values) -> Iterator[str]:
     """What speaks against the figures, in words."""
+    devices = environment.get("devices") or ()
+    if len(devices) > 1:
+        yield (
+            f"the model lies on {', '.join(devices)}: time and memory are those of the device "
+            "that it begins on"
+        )
     watched = environment.get("watched") or {}
     if watched.get("skipped") is not None:
         if environment.get("device") == "cuda":

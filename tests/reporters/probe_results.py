@@ -29,6 +29,7 @@ ENVIRONMENT: dict[str, Any] = {
     "processors": 16,
     "threads": 8,
     "warm_up_steps": 2,
+    "devices": ["cuda:0"],
 }
 MODULES = [f"model.layers.*.{part}" for part in ("self_attn.q_proj", "mlp.up_proj", "mlp.<odd>")]
 

@@ -85,6 +85,12 @@ def test_the_summary_names_what_speaks_against_the_figures() -> None:
     assert "doubtful" not in text(probed(environment=ON_PROCESSOR))
 
 
+def test_a_model_on_several_devices_is_a_doubt() -> None:
+    for devices, doubtful in ((["cuda:0"], False), (["cpu", "cuda:0"], True)):
+        shown = text(probed(environment={**ENVIRONMENT, "devices": devices}))
+        assert ("the model lies on cpu, cuda:0" in shown) is doubtful
+
+
 def test_figures_have_their_noise_and_check() -> None:
     shown = text(probed())
     assert "0.61 s ± 1.2 %" in shown

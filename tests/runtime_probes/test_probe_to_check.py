@@ -82,6 +82,7 @@ def test_what_the_probe_decides_stands_in_the_findings(
         "QL104": "refuted",
         "QL105": "refuted",
     }
+    assert report["environment"]["devices"] == ["cpu"]
     rates = report["probes"]["learning_rate"]
     assert rates["own_diverged"]
     assert rates["edge"] <= 3

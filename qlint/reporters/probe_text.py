@@ -125,7 +125,11 @@ def _learning_rate(title: str, values: Mapping[str, Any], probed: Probed) -> Ite
     noise = f"; under {band:.2g} is noise (A/A)" if band is not None else ""
     yield from _wrapped([("  ", "")], f"held-out loss less the lowest rate's{noise}", 2, "dim")
     yield plain(f"  {rate_figures.SHORT_TRIALS}", "dim")
-    missing = [rate_figures.lost(values), _brief(values.get("cut") or "")]
+    missing = [
+        rate_figures.lost(values),
+        rate_figures.scaler_skipped(values),
+        _brief(values.get("cut") or ""),
+    ]
     yield from _fact("missing", "; ".join(one for one in missing if one))
     told = ", ".join(rate_figures.quantisation_error(values.get("quantisation_noise") or {}))
     yield from _fact("in 4 bits", told)

@@ -52,6 +52,12 @@ def lost(values: Values) -> str | None:
     return f"nothing is known of {rates}: {found[0]['reason']}"
 
 
+def scaler_skipped(values: Values) -> str | None:
+    """Steps that the gradient scaler skipped, in all trials together."""
+    steps = sum(one.get("skipped_steps", 0) for one in values.get("trials") or ())
+    return f"the gradient scaler skipped {steps} steps" if steps else None
+
+
 def quantisation_error(noise: Values) -> list[str]:
     """What quantisation does to weights and outputs, and the update beside it."""
     kinds = list((noise.get("by_module") or {}).values())

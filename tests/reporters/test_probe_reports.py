@@ -161,6 +161,15 @@ def test_rates_that_broke_and_that_were_lost_are_told_apart() -> None:
     assert "breaks between 4e-4 and 8e-4" in shown
 
 
+def test_steps_that_the_scaler_skipped_are_counted() -> None:
+    rates = PROBES["learning_rate"]
+    trials = [{**one, "skipped_steps": 2} for one in rates["trials"]]
+    case = probed(probes={**PROBES, "learning_rate": {**rates, "trials": trials}})
+    for shown in (" ".join(text(case).split()), page(case)):
+        assert "he gradient scaler skipped 12 steps" in shown
+    assert "scaler" not in text(probed())
+
+
 def judged(codes: Sequence[str]) -> Probed:
     """A measured script with findings; these codes are confirmed, one more is refuted."""
     report = lint(Session((str(PITFALLS),), Settings()))

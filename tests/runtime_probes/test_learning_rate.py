@@ -114,6 +114,13 @@ class _Deaf(QuadraticRun):
         return super().update()._replace(learning_rate=rate)
 
 
+class _Blunt(QuadraticRun):
+    """Updates differ, but the loss is rounded to less than they make."""
+
+    def forward_backward(self, window: Any) -> float:
+        return round(super().forward_backward(window), 1)
+
+
 class _Adapting(QuadraticRun):
     """Prodigy's groups have their estimate of the distance."""
 
@@ -134,7 +141,8 @@ class _Full(QuadraticRun):
     [
         (_Scheduled(0.3), "something else sets it"),
         (_Idle(0.3), "No parameter moved"),
-        (_Deaf(0.3), "gave the same curve"),
+        (_Deaf(0.3), "gave the same curve: the rate does not reach the update"),
+        (_Blunt(1e-6), "gave the same curve: updates so small do not show"),
         (_Adapting(), "finds the learning rate itself"),
         (_Full(0.3), "does not fit into memory"),
         (QuadraticRun(0.0), "learning rate is 0"),

@@ -42,7 +42,7 @@ def learning_rate(values: Mapping[str, Any], probed: Probed) -> Iterator[str]:
             )
             yield f'<p class="how">{sentence(shown)}</p>'
     yield from _curves(trials)
-    for said in (figures.lost(values), values.get("cut")):
+    for said in (figures.lost(values), figures.scaler_skipped(values), values.get("cut")):
         if said:
             yield f'<p class="how">{sentence(str(said))}</p>'
     yield from _noise(values.get("quantisation_noise") or {})

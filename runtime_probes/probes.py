@@ -13,11 +13,11 @@ import torch
 
 from .dequantisation.clock import step_seconds
 from .dequantisation.steady import steady
-from .environment import environment, gpu_index
+from .environment import devices_of, environment, gpu_index
 from .gpu_watch import GpuWatch
 from .measurement import Measurement
 from .out_of_memory import MemoryHeld, attempt
-from .progress import Progress
+from .progress import Progress, Tell, nothing
 from .replay.device import release
 from .replay.run import Run
 from .replay.state import State
@@ -45,34 +45,34 @@ class Probe(NamedTuple):
     name: str
     key: str
     title: str
-    measure: Callable[[Run, Wanted], dict[str, Any]]
+    measure: Callable[[Run, Wanted, Tell], dict[str, Any]]
     passes: Callable[[Wanted], int]
     """About how many training steps it takes."""
     adapts: bool = False
     """It does as much as its budget of time allows."""
 
 
-def _dequantisation(run: Run, wanted: Wanted) -> dict[str, Any]:
+def _dequantisation(run: Run, wanted: Wanted, _: Tell) -> dict[str, Any]:
     from .dequantisation import probe
 
     return _complete(probe.measure(run, wanted.steps).as_json())
 
 
-def _activations(run: Run, wanted: Wanted) -> dict[str, Any]:
+def _activations(run: Run, wanted: Wanted, _: Tell) -> dict[str, Any]:
     from .activations import probe
 
     return _complete(probe.measure(run, wanted.steps).as_json())
 
 
-def _learning_rate(run: Run, wanted: Wanted) -> dict[str, Any]:
+def _learning_rate(run: Run, wanted: Wanted, tell: Tell) -> dict[str, Any]:
     if wanted.no_learning_rate is not None:
         return _skipped(wanted.no_learning_rate)
     from .learning_rate import probe
 
-    return _complete(probe.measure(run, wanted.steps, wanted.budget_seconds).as_json())
+    return _complete(probe.measure(run, wanted.steps, wanted.budget_seconds, tell).as_json())
 
 
-def _count_trained(run: Run, _: Wanted) -> dict[str, Any]:
+def _count_trained(run: Run, _: Wanted, __: Tell) -> dict[str, Any]:
     from .trained_state import measure
 
     return measure(run)
@@ -123,7 +123,7 @@ def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progres
     watch = GpuWatch(gpu_index(device))
     with watch:
         try:
-            result.probes[TRAINED] = _isolated(run, state, _count_trained, wanted)
+            result.probes[TRAINED] = _isolated(run, state, _count_trained, wanted, nothing)
             wanted = _estimated(run, device, wanted, progress)
             state.restore()
             for probe in PROBES:
@@ -134,14 +134,18 @@ def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progres
                 else:
                     if deadline is not None:
                         wanted = wanted._replace(budget_seconds=deadline - time.monotonic())
-                    with progress.stage(f"measuring {probe.title}"):
-                        result.probes[probe.key] = _isolated(run, state, probe.measure, wanted)
+                    with progress.stage(probe.title) as tell:
+                        found = _isolated(run, state, probe.measure, wanted, tell)
+                    result.probes[probe.key] = found
         except KeyboardInterrupt:
             result.interrupted = True
             for key in KEYS:
                 result.probes.setdefault(key, _skipped("interrupted"))
             state.restore()
-    result.environment = environment(device, watch, WARM_UP_STEPS)
+    result.environment = {
+        **environment(device, watch, WARM_UP_STEPS),
+        "devices": devices_of(run.model),
+    }
 
 
 def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progress) -> Wanted:
@@ -191,11 +195,15 @@ def _passes(wanted: Wanted, *, adapts: bool) -> int:
 
 
 def _isolated(
-    run: Run, state: State, measure: Callable[[Run, Wanted], dict[str, Any]], wanted: Wanted
+    run: Run,
+    state: State,
+    measure: Callable[[Run, Wanted, Tell], dict[str, Any]],
+    wanted: Wanted,
+    tell: Tell,
 ) -> dict[str, Any]:
     """What ``measure`` gives, or why it gave nothing; the run is as before either way."""
     try:
-        found = attempt(lambda: measure(run, wanted), state.restore)
+        found = attempt(lambda: measure(run, wanted, tell), state.restore)
     except Exception as error:
         found, reason = None, f"{type(error).__name__}: {error}".splitlines()[0]
     else:

@@ -58,13 +58,13 @@ def _trained(model: torch.nn.Module) -> list[torch.nn.Parameter]:
 
 
 def _saved(parameter: torch.Tensor, state: Mapping[str, Any]) -> int:
-    """Three of four bytes of each moment that is in 32 bits and would be in 8."""
+    """All bytes but one of each number of the moments, which are in 32 or 16 bits."""
     if parameter.numel() < _BLOCKWISE_FROM:
         return 0
     return sum(
-        _bytes(value) * 3 // 4
+        _bytes(value) - value.numel()
         for value in _tensors(state)
-        if value.dtype == torch.float32 and value.numel() == parameter.numel()
+        if value.is_floating_point() and value.numel() == parameter.numel()
     )
 
 

@@ -12,15 +12,16 @@ from qlint.memory.targets import adapted_linears
 from qlint.recipe import Json, Recipe, State
 
 _LENGTH = 1024
-_DTYPES: tuple[Precision, ...] = ("bfloat16", "float16", "float32")
-_ATTENTION: dict[str, Attention] = {
+DTYPES: tuple[Precision, ...] = ("bfloat16", "float16", "float32")
+"""What base and computation may be in; the names below are those of a recipe that are modelled."""
+ATTENTION: dict[str, Attention] = {
     "eager": "eager",
     "sdpa": "sdpa",
     "flash_attention_2": "flash_attention_2",
     "flash_attention_3": "flash_attention_2",
     "flex_attention": "flash_attention_2",
 }
-_DISTRIBUTION = {
+DISTRIBUTION = {
     "ddp": Distribution.DDP,
     "fsdp": Distribution.FSDP,
     "deepspeed": Distribution.ZERO2,
@@ -28,7 +29,7 @@ _DISTRIBUTION = {
     "zero2": Distribution.ZERO2,
     "zero3": Distribution.ZERO3,
 }
-_FOUR_BIT_METHODS = frozenset({"gptq", "awq", "hqq", "torchao", "aqlm", "eetq"})
+FOUR_BIT_METHODS = frozenset({"gptq", "awq", "hqq", "torchao", "aqlm", "eetq"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def _base(answers: Answers, model: Model) -> dict[str, Any]:
     """How the frozen base is stored and prepared."""
     method = answers.text("quant_method")
     four, eight = answers.flag("load_in_4bit"), answers.flag("load_in_8bit")
-    if method in _FOUR_BIT_METHODS and not (four or eight):
+    if method in FOUR_BIT_METHODS and not (four or eight):
         four = answers.assume("load_in_4bit", True, f"{method} is counted as NF4, its nearest kin")
     quantised = four or eight
     compute = answers.text("compute_dtype")
@@ -99,7 +100,7 @@ def _base(answers: Answers, model: Model) -> dict[str, Any]:
         "load_in_8bit": eight and not four,
         "quant_type": "fp4" if answers.text("quant_type") == "fp4" else "nf4",
         "double_quant": four and answers.flag("double_quant"),
-        "compute_dtype": compute if compute in _DTYPES else base,
+        "compute_dtype": compute if compute in DTYPES else base,
         "base_dtype": _base_dtype(answers, base),
         "autocast": mixed,
         "kbit_prepare": quantised and _prepared(answers),
@@ -122,7 +123,7 @@ def _experts(answers: Answers, model: Model) -> bool:
 
 def _base_dtype(answers: Answers, otherwise: Precision) -> Precision:
     loaded = answers.recipe.fact("load_dtype")
-    if loaded in _DTYPES:
+    if loaded in DTYPES:
         return loaded  # type: ignore[no-any-return]
     why = "the dtype that the checkpoint is loaded in was not read"
     return answers.assume("base_dtype", otherwise, why)  # type: ignore[no-any-return]
@@ -143,7 +144,7 @@ def _run(answers: Answers) -> dict[str, Any]:
     """How the step is run, and by how many processes."""
     checkpointing = answers.flag("gradient_checkpointing")
     name = answers.text("attn_implementation")
-    attention = _ATTENTION.get(name or "sdpa")
+    attention = ATTENTION.get(name or "sdpa")
     if attention is None:
         attention = answers.assume("attn_implementation", "sdpa", f"{name!r} is not modelled")
     packing = answers.flag("packing")
@@ -165,8 +166,8 @@ def _distribution(answers: Answers) -> Distribution:
     name = answers.text("distributed")
     if name == "deepspeed":
         answers.assume("distributed", "zero2", "the stage stands in DeepSpeed's configuration")
-    if name in _DISTRIBUTION:
-        return _DISTRIBUTION[name]
+    if name in DISTRIBUTION:
+        return DISTRIBUTION[name]
     unknown = answers.recipe["distributed"].state is State.UNKNOWN
     if unknown or name not in (None, "none"):
         why = f"{name!r} is not modelled" if name else answers.reason("distributed")

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from qlint.knowledge.models import Model, find_model
 from qlint.memory.job import Distribution, Job
 from qlint.memory.predict import predict
+from qlint.planning.cards import Cards
 from qlint.planning.edge import LENGTHS, Edge
 from qlint.planning.fitting import cheapest_changes, single_changes
-from qlint.planning.plan import Cards, make_plan
+from qlint.planning.plan import make_plan
 from qlint.planning.recommend import query_key_value, recipe_fields, recommend
 from qlint.planning.room import layers_in_16_bits, room_of
+from qlint.planning.subject import Subject
 from qlint.records import replace
 
 GB = 10**9
@@ -93,7 +95,7 @@ def test_what_helps_is_listed_even_where_it_is_not_enough() -> None:
 
 
 def test_free_changes_come_before_those_that_cost() -> None:
-    costs = [step.change.free for step in single_changes(FAT, CARD, predict)]
+    costs = [bool(step.change.free) for step in single_changes(FAT, CARD, predict)]
     assert costs == sorted(costs, reverse=True)
 
 
@@ -150,7 +152,7 @@ def test_layers_that_need_not_be_quantised() -> None:
 
 
 def test_without_a_card_there_is_a_prediction_and_no_verdict() -> None:
-    plan = make_plan(LEAN, None, predict)
+    plan = make_plan(Subject(LEAN), None, predict)
     assert plan.fits is None
     assert plan.prediction.peak_allocated_bytes > 3 * GB
 
@@ -168,7 +170,7 @@ def test_two_cards_the_recommendation_follows_the_fit(
     name: str, usable: int, expected: str
 ) -> None:
     job = recommend(model(name), usable, predict)
-    shared = make_plan(job, Cards("a card", usable, 2), predict).shared
+    shared = make_plan(Subject(job), Cards("a card", usable, 2), predict).shared
     assert shared is not None
     assert [one.way.name for one in shared.strategies] == [
         "QLoRA on one card",
@@ -183,7 +185,7 @@ def test_two_cards_the_recommendation_follows_the_fit(
 
 
 def test_sharding_takes_less_of_each_card_than_copies() -> None:
-    shared = make_plan(LEAN, Cards("a card", CARD, 2), predict).shared
+    shared = make_plan(Subject(LEAN), Cards("a card", CARD, 2), predict).shared
     assert shared is not None
     needed = {one.way.name: one.prediction.peak_allocated_bytes for one in shared.strategies}
     assert needed["LoRA 16-bit + FSDP"] < needed["LoRA 16-bit + DDP"]

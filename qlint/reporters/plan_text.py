@@ -9,7 +9,7 @@ from qlint.memory.job import Distribution, Job, Prediction
 from qlint.planning.plan import Plan
 from qlint.planning.published import ACTIVATIONS_DIFFER, BUDGET, WEIGHTS_DIFFER, posts
 from qlint.planning.room import Room
-from qlint.reporters.layout import Line, paragraph, plain
+from qlint.reporters.layout import Line, paragraph, plain, spare_columns
 from qlint.reporters.wording import place
 from qlint.rulebook.wording import gigabytes, number, scientific
 
@@ -116,18 +116,19 @@ def _components(prediction: Prediction) -> Iterator[Line]:
     needed = "with the allocator and CUDA"
     width = max(len(needed), *(len(one.name) for one in shown))
     largest = max((one.bytes for one in shown), default=1)
+    columns = min(_BAR, spare_columns(width + 15))
     for component in shown:
         yield [
             (f"  {component.name:<{width}}  ", ""),
             (f"{gigabytes(component.bytes):>8}  ", "bold"),
-            (_bar(component.bytes / largest), "info"),
+            (_bar(component.bytes / largest, columns), "info"),
         ]
     total = prediction.peak_allocated_bytes
-    band = f"{gigabytes(prediction.low_bytes)} to {gigabytes(prediction.high_bytes)}"
+    band = _between(prediction.low_bytes, prediction.high_bytes)
     yield [
         (f"  {'peak allocated':<{width}}  ", "bold"),
         (f"{gigabytes(total):>8}", "bold"),
-        (f"  at {prediction.at}; {band}", "dim"),
+        (f"  {band}, at {prediction.at}", "dim"),
     ]
     yield [
         (f"  {needed:<{width}}  ", ""),
@@ -150,8 +151,12 @@ def _components(prediction: Prediction) -> Iterator[Line]:
         )
 
 
-def _bar(share: float) -> str:
-    eighths = round(share * _BAR * 8)
+def _between(low: int, high: int) -> str:
+    return f"{gigabytes(low).removesuffix(' GB')} to {gigabytes(high)}"
+
+
+def _bar(share: float, columns: int) -> str:
+    eighths = round(share * columns * 8)
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 

@@ -24,7 +24,7 @@ class Edge:
 
     What is allocated grows with the tokens, and nearly in proportion: each trial stands where a
     straight line would reach the limit, so few are needed. The length that is answered was
-    predicted to fit, and the next one not to.
+    predicted to fit, and the next one not to, or a line through two predictions nearby says so.
     """
 
     def __init__(
@@ -42,6 +42,8 @@ class Edge:
         """The tokens predicted last, and the bytes that they need."""
         self._slope: float = near._slope if near else self._first_slope(tokens)
         """Bytes that a token more needs, as far as that is known."""
+        self._near = False
+        """That is from two predictions nearby."""
 
     def longest(self, batch: int) -> int | None:
         """The longest of :data:`LENGTHS` at which so many sequences fit; None where none is.
@@ -71,10 +73,16 @@ class Edge:
         return (self._needed(more) - self._last[1]) / (more - tokens)
 
     def _fits(self, tokens: int) -> bool:
-        (before, less), self._last = self._last, (tokens, self._needed(tokens))
-        needed = self._last[1]
-        if tokens != before:
-            self._slope = max((needed - less) / (tokens - before), 0.0)
+        before, less = self._last
+        a_little_more = self._near and before < tokens < 2 * before and less <= self._usable
+        if a_little_more and less + (tokens - before) * self._slope > self._usable:
+            needed = self._usable + 1
+        else:
+            needed = self._needed(tokens)
+            self._last = tokens, needed
+            if tokens != before:
+                self._slope = max((needed - less) / (tokens - before), 0.0)
+                self._near = max(tokens, before) < 2 * min(tokens, before)
         if needed <= self._usable:
             self._fitting = max(self._fitting, tokens)
             return True

@@ -15,9 +15,10 @@ def write_plan(plan: Plan, name: str) -> str:
     """
     fields = plan.recommended_fields
     if plan.subject.recipe is None:
-        lost = sorted(set(plan.subject.asked) - set(fields))
+        lost = sorted(set(plan.subject.asked) - set(fields) - {"load_in_8bit"})
         if lost or not plan.job.load_in_4bit:
-            what = f"has no place for {', '.join(lost)}" if lost else "is a QLoRA run, in 4 bits"
+            place = f"has no place for {', '.join(lost)}"
+            what = place if plan.job.load_in_4bit else "is a QLoRA run, in 4 bits"
             raise UsageError(f"--write {name}: what it writes {what}; leave that --set out.")
     return write(fields, name, _summary(plan))
 

@@ -67,7 +67,7 @@ def test_any_model(capsys: pytest.CaptureFixture[str], text: str) -> None:
     told(capsys, f"--model={text}", "--gpu=24GB")
 
 
-SIZES = st.one_of(
+SIZES: st.SearchStrategy[object] = st.one_of(
     st.integers(-2, 10**12), st.sampled_from([0, None, "4096", 4096.5, [], True, 10**30])
 )
 

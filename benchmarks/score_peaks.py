@@ -104,7 +104,7 @@ def _counterpart(prediction: Prediction, what: str) -> int:
     return {
         "allocated": prediction.peak_allocated_bytes,
         "reserved": prediction.peak_reserved_bytes,
-        "card": prediction.needed_bytes,
+        "card": prediction.shown_bytes,
     }[what]
 
 

@@ -141,6 +141,8 @@ class Job:
     loss: Loss = Loss.FULL
 
     distributed: Distribution = Distribution.SINGLE
+    fsdp_version: Literal[1, 2] = 1
+    """Of FSDP: 1 wraps modules and flattens parameters, 2 (``fully_shard``) shards each one."""
     world_size: int = 1
     """Processes, one a card."""
     offload_optimizer: bool = False
@@ -168,14 +170,17 @@ class Prediction:
 
     ``components`` are what is allocated at the peak of a training step; they add up to
     ``peak_allocated_bytes``, which is what ``torch.cuda.max_memory_allocated`` reports from the
-    second step on. ``peak_reserved_bytes`` is ``max_memory_reserved``: the allocator's segments.
-    ``context_bytes`` (the CUDA context with its kernels) is on top of both, and
+    second step on. ``peak_reserved_bytes`` is ``max_memory_reserved`` where the card has room: the
+    allocator's segments. ``least_reserved_bytes`` is what remains of them where it has none, so
+    that the wholly unused ones were given back; it decides whether the run fits.
+    ``context_bytes`` (the CUDA context with its kernels) is on top of all, and
     ``paged_bytes`` is optimizer state in managed memory, which neither figure counts.
     """
 
     components: tuple[Component, ...]
     peak_allocated_bytes: int
     peak_reserved_bytes: int
+    least_reserved_bytes: int
     at: str
     """Where in the step the peak stands: "loss", "backward of layer 31", "optimizer step"."""
     low_bytes: int
@@ -190,5 +195,11 @@ class Prediction:
 
     @property
     def needed_bytes(self) -> int:
-        """What the card must offer beside the driver's own share: reserved memory and context."""
+        """What the card must offer beside the driver's own share: segments that cannot be given
+        back, and the context."""
+        return self.least_reserved_bytes + self.context_bytes
+
+    @property
+    def shown_bytes(self) -> int:
+        """What tools such as ``nvidia-smi`` show of this process on a card that has room."""
         return self.peak_reserved_bytes + self.context_bytes

@@ -47,10 +47,12 @@ def predict(job: Job) -> Prediction:
         merged[name] = merged.get(name, 0) + size
     peak = sum(merged.values())
     band = _band(job)
+    unused = unused_bytes(walked)
     return Prediction(
         components=tuple(Component(name, size) for name, size in merged.items() if size),
         peak_allocated_bytes=peak,
-        peak_reserved_bytes=_reserved(peak, unused_bytes(walked)),
+        peak_reserved_bytes=_reserved(peak, unused.reserved),
+        least_reserved_bytes=_reserved(peak, unused.pinned),
         at=highest.at,
         low_bytes=round(peak * (1 - band)),
         high_bytes=round(peak * (1 + band)),

@@ -2,11 +2,14 @@
 
 A segment that was cut up for one stretch of the step may be useless for the next, whose tensors are
 larger; so more is reserved than is ever allocated at a time. Every layer asks for the same again,
-so a few of them stand for all. When a card is full, PyTorch gives unused segments back before it
-fails: a run that fits only without them still runs, slower.
+so a few of them stand for all. When a card is full, PyTorch gives wholly unused segments back before
+it fails: a run that fits only without them still runs, slower. So whether a run fits is decided by
+what stands in segments that are in use.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from qlint.memory.allocator import CachingAllocator, Chunk
 from qlint.memory.step.ledger import Event
@@ -15,8 +18,17 @@ from qlint.memory.step.walk import Replay, Walk
 _LAYERS = 6
 
 
-def unused_bytes(walked: Walk) -> int:
-    """Bytes that are reserved beyond the most that is allocated in a step."""
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """Bytes beyond the most that is allocated in a step: ``reserved`` where the card has room, and
+    ``pinned`` where it has none, because something in the same segment is in use."""
+
+    reserved: int
+    pinned: int
+
+
+def unused_bytes(walked: Walk) -> Unused:
+    """What a step's segments hold beside its tensors."""
     allocator = CachingAllocator()
     stretches = [*_representatives(walked.layers), walked.head]
     requests = {id(one): (_requests(one.forward), _requests(one.backward)) for one in stretches}
@@ -25,7 +37,9 @@ def unused_bytes(walked: Walk) -> int:
         _run(allocator, requests[id(stretch)][0], held[at])
     for at, stretch in reversed(tuple(enumerate(stretches))):
         _run(allocator, requests[id(stretch)][1], held[at])
-    return allocator.reserved - allocator.peak
+    return Unused(
+        allocator.reserved - allocator.peak, max(0, allocator.pinned_peak - allocator.peak)
+    )
 
 
 _Request = tuple[int, int]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from qlint.knowledge.shapes import Block, Linear
-from qlint.memory.job import Job, Loss
+from qlint.memory.job import Distribution, Job, Loss
 from qlint.memory.step.adapted_linear import Adapter, adapted_linear, new_adapter
 from qlint.memory.step.decoder_layer import decoder_layer
 from qlint.memory.step.ledger import Amounts, Event, Ledger, balance, highest
@@ -61,6 +61,8 @@ class Walk:
 
     layers: tuple[Replay, ...]
     head: Replay
+    inputs_outlive_backward: bool = False
+    """Every layer's input and its gradient stay until the backward of the model ends."""
 
 
 def walk(job: Job) -> Walk:
@@ -80,7 +82,21 @@ def walk(job: Job) -> Walk:
                 known[key] = _layer(job, precision, block, accumulates, tracked, stream)
             layers.append(known[key])
             tracked, stream = True, known[key].stream
-    return Walk(tuple(layers), _head(job, precision, accumulates, stream))
+    head = _head(job, precision, accumulates, stream)
+    return Walk(tuple(layers), head, _inputs_outlive_backward(job))
+
+
+def _inputs_outlive_backward(job: Job) -> bool:
+    """True for FSDP's first version around frozen layers that are checkpointed reentrantly.
+
+    To shard a frozen layer again, FSDP hooks into the gradients of its inputs
+    (``_register_post_backward_reshard_only_hook`` in ``torch/distributed/fsdp/_runtime_utils.py``).
+    Each hook holds the inputs' own nodes (``grad_fns`` in ``register_multi_grad_hook``), and the
+    input of a reentrant recomputation is a leaf, whose node holds it, and it its gradient. The
+    circle is cut only when the whole backward has ended (``_finalize_params``).
+    """
+    sharded = job.distributed is Distribution.FSDP and job.fsdp_version == 1
+    return sharded and job.lora_r is not None and job.gradient_checkpointing and job.use_reentrant
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +134,15 @@ def stations(walked: Walk, held: Held | None = None) -> Iterator[Station]:
     gradients: Amounts = held.after if held else {}
     yield Station("backward of the loss", _sum(below, gradients, walked.head.backward_peak))
     gradients = _sum(gradients, walked.head.left)
+    last = len(walked.layers) - 1
     for index, replay in reversed(tuple(enumerate(walked.layers))):
         below = _difference(below, replay.kept)
         yield Station(f"backward of layer {index}", _sum(below, gradients, replay.backward_peak))
         gradients = _sum(gradients, replay.left)
+        if walked.inputs_outlive_backward:
+            # The gradient that came in is that of the next layer's input; the loss' own goes.
+            came_in = sum(replay.kept.values()) if index < last else 0
+            gradients = _sum(gradients, replay.kept, {BACKWARD: came_in})
     yield Station("end of the backward", gradients)
 
 

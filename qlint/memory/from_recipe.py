@@ -7,7 +7,8 @@ from typing import Any
 
 from qlint.knowledge.models import Model, find_model
 from qlint.memory.answers import Answers, Assumption
-from qlint.memory.job import Attention, Distribution, Job, Loss, Precision
+from qlint.memory.job import Attention, Job, Loss, Precision
+from qlint.memory.processes import processes_of
 from qlint.memory.targets import adapted_linears
 from qlint.recipe import Json, Recipe, State
 
@@ -19,14 +20,6 @@ _ATTENTION: dict[str, Attention] = {
     "flash_attention_2": "flash_attention_2",
     "flash_attention_3": "flash_attention_2",
     "flex_attention": "flash_attention_2",
-}
-_DISTRIBUTION = {
-    "ddp": Distribution.DDP,
-    "fsdp": Distribution.FSDP,
-    "deepspeed": Distribution.ZERO2,
-    "zero1": Distribution.ZERO1,
-    "zero2": Distribution.ZERO2,
-    "zero3": Distribution.ZERO3,
 }
 _FOUR_BIT_METHODS = frozenset({"gptq", "awq", "hqq", "torchao", "aqlm", "eetq"})
 
@@ -148,7 +141,6 @@ def _run(answers: Answers) -> dict[str, Any]:
         attention = answers.assume("attn_implementation", "sdpa", f"{name!r} is not modelled")
     packing = answers.flag("packing")
     batch = answers.recipe.value("per_device_train_batch_size")
-    distributed = _distribution(answers)
     return {
         "gradient_checkpointing": checkpointing,
         "use_reentrant": checkpointing and answers.flag("use_reentrant"),
@@ -156,22 +148,9 @@ def _run(answers: Answers) -> dict[str, Any]:
         "packing": packing,
         "padding": not packing and isinstance(batch, int) and batch > 1,
         "loss": _loss(answers),
-        "distributed": distributed,
-        "world_size": 1 if distributed is Distribution.SINGLE else answers.whole("world_size", 2),
+        "checkpoints_around_layers": _before(answers.recipe, "transformers", 4, 52),
+        **processes_of(answers),
     }
-
-
-def _distribution(answers: Answers) -> Distribution:
-    name = answers.text("distributed")
-    if name == "deepspeed":
-        answers.assume("distributed", "zero2", "the stage stands in DeepSpeed's configuration")
-    if name in _DISTRIBUTION:
-        return _DISTRIBUTION[name]
-    unknown = answers.recipe["distributed"].state is State.UNKNOWN
-    if unknown or name not in (None, "none"):
-        why = f"{name!r} is not modelled" if name else answers.reason("distributed")
-        answers.assume("distributed", "none", why)
-    return Distribution.SINGLE
 
 
 def _mixed_precision(answers: Answers) -> str | None:

@@ -126,6 +126,9 @@ class Job:
     gradient_accumulation_steps: int = 1
     gradient_checkpointing: bool = False
     use_reentrant: bool = False
+    checkpoints_around_layers: bool = False
+    """The checkpoint calls the layer, with whatever wraps it (transformers before 4.52); since
+    then the layer itself does, inside of its wrappers (``GradientCheckpointingLayer``)."""
     attn_implementation: Attention = "sdpa"
     use_cache: bool = False
     """The model keeps keys and values as if to generate. transformers' Trainer turns it off since

@@ -1,8 +1,9 @@
 """What the allocator reserves for a step: the replayed step run through its rules.
 
 A segment that was cut up for one stretch of the step may be useless for the next, whose tensors are
-larger; so more is reserved than is ever allocated at a time. Every layer asks for the same again,
-so a few of them stand for all. When a card is full, PyTorch gives wholly unused segments back before
+larger; so more is reserved than is ever allocated at a time. What one layer after another leaves
+behind, or gives back in pieces, cuts up ever more of them. Where that is little, a few layers stand
+for all. When a card is full, PyTorch gives wholly unused segments back before
 it fails: a run that fits only without them still runs, slower. So whether a run fits is decided by
 what stands in segments that are in use.
 """
@@ -16,6 +17,8 @@ from qlint.memory.step.ledger import Event
 from qlint.memory.step.walk import Replay, Walk
 
 _LAYERS = 6
+_LARGE = 64 << 20
+"""Bytes of a layer's input from which on every layer is replayed, at some milliseconds more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,13 @@ class Unused:
 def unused_bytes(walked: Walk) -> Unused:
     """What a step's segments hold beside its tensors."""
     allocator = CachingAllocator()
-    stretches = [*_representatives(walked.layers), walked.head]
-    requests = {id(one): (_requests(one.forward), _requests(one.backward)) for one in stretches}
+    outlives = walked.inputs_outlive_backward
+    layers = walked.layers if outlives or _is_large(walked) else _representatives(walked.layers)
+    stretches = [*layers, walked.head]
+    requests = {
+        id(one): (_requests(one.forward), _requests(_outliving(one) if outlives else one.backward))
+        for one in stretches
+    }
     held: list[dict[int, Chunk | None]] = [{} for _ in stretches]
     for at, stretch in enumerate(stretches):
         _run(allocator, requests[id(stretch)][0], held[at])
@@ -40,6 +48,16 @@ def unused_bytes(walked: Walk) -> Unused:
     return Unused(
         allocator.reserved - allocator.peak, max(0, allocator.pinned_peak - allocator.peak)
     )
+
+
+def _is_large(walked: Walk) -> bool:
+    return max((layer.forward[0][1] for layer in walked.layers), default=0) >= _LARGE
+
+
+def _outliving(layer: Replay) -> tuple[Event, ...]:
+    """The backward of a layer whose input, and the gradient that came in, are not released."""
+    stays = {events[0][2] for events in (layer.forward, layer.backward) if events}
+    return tuple(event for event in layer.backward if event[1] > 0 or event[2] not in stays)
 
 
 _Request = tuple[int, int]

@@ -93,10 +93,12 @@ def _inputs_outlive_backward(job: Job) -> bool:
     (``_register_post_backward_reshard_only_hook`` in ``torch/distributed/fsdp/_runtime_utils.py``).
     Each hook holds the inputs' own nodes (``grad_fns`` in ``register_multi_grad_hook``), and the
     input of a reentrant recomputation is a leaf, whose node holds it, and it its gradient. The
-    circle is cut only when the whole backward has ended (``_finalize_params``).
+    circle is cut only when the whole backward has ended (``_finalize_params``). Where the
+    checkpoint is inside of FSDP's module, the hook is on the layer's own input, which is no leaf.
     """
     sharded = job.distributed is Distribution.FSDP and job.fsdp_version == 1
-    return sharded and job.lora_r is not None and job.gradient_checkpointing and job.use_reentrant
+    reentrant = job.gradient_checkpointing and job.use_reentrant and job.checkpoints_around_layers
+    return sharded and reentrant and job.lora_r is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ def _base(answers: Answers, model: Model) -> dict[str, Any]:
         "double_quant": four and answers.flag("double_quant"),
         "compute_dtype": compute if compute in _DTYPES else base,
         "base_dtype": _base_dtype(answers, base),
+        "dequantises_twice": _before(answers.recipe, "bitsandbytes", 0, 50),
         "autocast": mixed,
         "kbit_prepare": quantised and _prepared(answers),
         "quantised_experts": quantised and _experts(answers, model),

@@ -88,6 +88,12 @@ class Job:
     """What weights are dequantised to, and what quantised layers multiply in."""
     base_dtype: Precision = "bfloat16"
     """The dtype that the checkpoint is loaded in: that of everything which is not quantised."""
+    quantised_from: Precision | None = None
+    """The dtype that weights had when they were quantised, and are dequantised to
+    (``quant_state.dtype``): None for ``base_dtype``. LitGPT always casts them to float16 first."""
+    dequantises_twice: bool = False
+    """bitsandbytes before 0.50 dequantises to that dtype in the forward too, and casts the result
+    to the compute dtype where that is another; since then to the compute dtype at once."""
     skip_modules: tuple[str, ...] = ("lm_head",)
     """``llm_int8_skip_modules``: linear modules that keep ``base_dtype``."""
     quantised_experts: bool = False

@@ -3,8 +3,8 @@
     python benchmarks/score_peaks.py [--verbose] [--output benchmarks/results/published_peaks.json]
 
 ``published_peaks.json`` holds the facts: of each run what decides its memory, what was measured
-(the most that was ``allocated`` or ``reserved``, or what the ``card`` showed), whether it fitted,
-and where that stands. ``setups`` say what a framework does that is not in its table, and where
+(the most that was ``allocated`` or ``reserved``, or what the ``card`` showed, which counts what the
+driver keeps), whether it fitted, and where that stands. ``setups`` say what a framework does that is not in its table, and where
 that was read. Nothing is fitted to a row.
 """
 
@@ -93,18 +93,21 @@ def _compare(row: dict[str, Any], facts: dict[str, Any]) -> Compared:
     return Compared(
         row["id"],
         row["setup"],
-        _counterpart(prediction, measured["what"] if measured else "card"),
+        _counterpart(prediction, card, measured["what"] if measured else "card"),
         measured["bytes"] if measured else None,
         _fits(prediction, card),
         row.get("fits"),
     )
 
 
-def _counterpart(prediction: Prediction, what: str) -> int:
+def _counterpart(prediction: Prediction, card: Card, what: str) -> int:
+    """What was measured, predicted; a full card gives unused segments back."""
+    room = card.usable_bytes - prediction.context_bytes
+    reserved = max(prediction.least_reserved_bytes, min(prediction.peak_reserved_bytes, room))
     return {
         "allocated": prediction.peak_allocated_bytes,
-        "reserved": prediction.peak_reserved_bytes,
-        "card": prediction.shown_bytes,
+        "reserved": reserved,
+        "card": reserved + prediction.context_bytes + card.kept_bytes,
     }[what]
 
 

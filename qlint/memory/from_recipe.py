@@ -86,6 +86,7 @@ def _base(answers: Answers, model: Model) -> dict[str, Any]:
     compute = answers.text("compute_dtype")
     mixed = _mixed_precision(answers)
     base: Precision = "float16" if mixed == "float16" else "bfloat16"
+    loaded = _base_dtype(answers, base)
     return {
         "quant_method": "bitsandbytes" if quantised else "none",
         "load_in_4bit": four,
@@ -93,12 +94,21 @@ def _base(answers: Answers, model: Model) -> dict[str, Any]:
         "quant_type": "fp4" if answers.text("quant_type") == "fp4" else "nf4",
         "double_quant": four and answers.flag("double_quant"),
         "compute_dtype": compute if compute in _DTYPES else base,
-        "base_dtype": _base_dtype(answers, base),
+        "base_dtype": loaded,
         "dequantises_twice": _before(answers.recipe, "bitsandbytes", 0, 50),
         "autocast": mixed,
+        "adapter_dtype": _adapter_dtype(answers, quantised, loaded),
         "kbit_prepare": quantised and _prepared(answers),
         "quantised_experts": quantised and _experts(answers, model),
     }
+
+
+def _adapter_dtype(answers: Answers, quantised: bool, loaded: Precision) -> Precision:
+    """float32, but for PEFT 0.7 to 0.11 over a base of floating-point numbers, whose dtype they
+    take (``update_layer`` in ``peft/tuners/lora/layer.py``)."""
+    recipe = answers.recipe
+    takes_over = _before(recipe, "peft", 0, 12) and not _before(recipe, "peft", 0, 7)
+    return loaded if takes_over and not quantised else "float32"
 
 
 def _experts(answers: Answers, model: Model) -> bool:

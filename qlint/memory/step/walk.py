@@ -275,7 +275,7 @@ def _end_of_forward(tape: Tape, adapters: dict[str, Adapter]) -> None:
 def _trained_output(job: Job, precision: Precision, accumulates: bool) -> Parameter | None:
     if "lm_head" not in job.modules_to_save:
         return None
-    return Parameter(job.model.output.weights, precision.adapters, accumulates)
+    return Parameter(job.model.output.weights, precision.rest, accumulates)
 
 
 def _hidden_elements(job: Job) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from qlint.knowledge.models import Model, find_model
 from qlint.memory.answers import Answers, Assumption
 from qlint.memory.job import Attention, Job, Loss, Precision
+from qlint.memory.optimizer import is_modelled
 from qlint.memory.processes import processes_of
 from qlint.memory.targets import adapted_linears
 from qlint.recipe import Json, Recipe, State
@@ -238,8 +239,11 @@ def _length(answers: Answers, model: Model) -> int:
 
 def _optimizer(answers: Answers) -> str:
     name = answers.text("optim")
-    if name is not None:
+    if name is not None and is_modelled(name):
         return name
+    if name is not None:
+        why = f"the state of {name} is not modelled: that of 32-bit Adam is counted"
+        return str(answers.assume("optim", "adamw_torch", why))
     return str(answers.assume("optim", "adamw_torch", "the recipe does not say"))
 
 

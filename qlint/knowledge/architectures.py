@@ -64,6 +64,19 @@ ARCHITECTURES: dict[str, Architecture] = {
     "ministral": Architecture(),
     "granite": _LLAMA,
     "smollm3": _LLAMA,
+    "seed_oss": Architecture(
+        query_bias="attention_bias",
+        output_bias="attention_out_bias",
+        feed_forward_bias="mlp_bias",
+        on_by_default=frozenset({"attention_bias"}),
+    ),
+    "arcee": Architecture(
+        Make(gated=False),
+        feed_forward=("mlp.up_proj", "mlp.down_proj"),
+        query_bias="attention_bias",
+        output_bias="attention_bias",
+        feed_forward_bias="mlp_bias",
+    ),
     "internlm3": Architecture(query_bias="qkv_bias", output_bias="bias", feed_forward_bias="bias"),
     "internlm2": Architecture(
         Make(fused_query_key_value=True),
@@ -106,6 +119,12 @@ ARCHITECTURES: dict[str, Architecture] = {
     "deepseek_v3": Architecture(
         query_bias="attention_bias",
         output_bias="attention_bias",
+        experts="mlp.experts.*.",
+        router="mlp.gate",
+    ),
+    "glm4_moe": Architecture(
+        Make(rotated_share=0.5),
+        query_bias="attention_bias",
         experts="mlp.experts.*.",
         router="mlp.gate",
     ),
@@ -155,6 +174,11 @@ ARCHITECTURES: dict[str, Architecture] = {
         query_bias="attention_bias", output_bias="attention_bias", norms=0, tied=False
     ),
     "olmo2": Architecture(
+        Make(placement="after", head_norm="all"),
+        query_bias="attention_bias",
+        output_bias="attention_bias",
+    ),
+    "olmo3": Architecture(
         Make(placement="after", head_norm="all"),
         query_bias="attention_bias",
         output_bias="attention_bias",

@@ -30,6 +30,8 @@ from qlint.memory.predict import predict
 FACTS = Path(__file__).parent / "published_peaks.json"
 RESULTS = Path(__file__).parent / "results" / "published_peaks.json"
 
+_COMPARABLE = ("allocated", "reserved", "card")
+"""Not "reserved, lengths vary": every new length leaves segments that no other can use."""
 _LISTS = ("target_modules", "modules_to_save", "skip_modules")
 
 
@@ -89,12 +91,13 @@ def _compare(row: dict[str, Any], facts: dict[str, Any]) -> Compared:
     card = find_card(row["card"])
     if card is None:
         raise ValueError(f"the card {row['card']} of {row['id']} is not known.")
-    measured = row.get("measured")
+    measured = row.get("measured") or {"what": "nothing", "bytes": None}
+    comparable = measured["what"] in _COMPARABLE
     return Compared(
         row["id"],
         row["setup"],
-        _counterpart(prediction, card, measured["what"] if measured else "card"),
-        measured["bytes"] if measured else None,
+        _counterpart(prediction, card, measured["what"] if comparable else "card"),
+        measured["bytes"] if comparable else None,
         _fits(prediction, card),
         row.get("fits"),
     )

@@ -137,6 +137,8 @@ def _evaluation(recipe: Recipe) -> dict[str, Any]:
     """Whether the run evaluates, in which batches, and whether logits are kept for metrics."""
     batch = recipe.fact("per_device_eval_batch_size")
     keeps = recipe.fact("compute_metrics") is True and recipe.fact("prediction_loss_only") is False
+    if recipe.fact("preprocess_logits_for_metrics") is True:
+        keeps = False  # What remains of them is kept, such as the likeliest word.
     return {
         "evaluates": recipe.fact("eval_strategy") in ("steps", "epoch"),
         "per_device_eval_batch_size": batch if type(batch) is int and batch > 0 else 8,

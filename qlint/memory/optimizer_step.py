@@ -59,6 +59,6 @@ def _scratch(job: Job, kind: OptimizerKind, trained: Sequence[Trained]) -> int:
         copies = _FOREACH[job.optim]
         return copies * sum(part.elements * part.size * part.number for part in trained)
     if kind.family == "adafactor":
-        copies = (part.elements * (2 if part.size == FLOAT32 else 4) for part in trained)
-        return FLOAT32 * max(copies, default=0)
+        wide = [part.elements * (2 if part.size == FLOAT32 else 4) for part in trained]
+        return FLOAT32 * max(wide, default=0)
     return 0

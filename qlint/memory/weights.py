@@ -44,7 +44,9 @@ def unquantised_tensors(job: Job) -> Iterator[tuple[int, int]]:
     size = precision_of(job).rest
     for linear, places in model.linears:
         if not is_quantised(job, linear):
-            yield linear.inputs * linear.outputs * size, places
+            # Experts that are not modules of their own are stacked in one tensor a layer.
+            stacked = 1 if job.quantised_experts else linear.count
+            yield linear.inputs * linear.outputs * stacked * size, places // stacked
         if linear.bias:
             yield linear.outputs * (SIZES[job.compute_dtype] if job.load_in_4bit else size), places
     for block in model.blocks:

@@ -152,7 +152,7 @@ def _layer(
     job: Job, precision: Precision, block: Block, accumulates: bool, tracked: bool, stream: int
 ) -> Replay:
     ledger = Ledger()
-    adapters = _adapters(job, precision, block, accumulates)
+    adapters = adapters_of(job, precision, block, accumulates)
     checkpointed = job.gradient_checkpointing
     tape = Tape(ledger, not checkpointed, tracks=not (checkpointed and job.use_reentrant))
 
@@ -250,9 +250,10 @@ def _highest_after(ledger: Ledger, kept: Amounts, mark: int) -> Amounts:
     return highest(start + ledger.events[mark:])[1]
 
 
-def _adapters(
+def adapters_of(
     job: Job, precision: Precision, block: Block, accumulates: bool
 ) -> dict[str, Adapter]:
+    """The adapters in one layer, by the names of their linear modules."""
     if job.lora_r is None:
         return {}
     adapted = adapted_linears(job.model, job.target_modules) or ()

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from qlint.recipe import ABSENT, Companion, Field, Note, Origin, Recipe, State
 
-
 _SHARING = {
     "zero_stage": ("zero_stage",),
     "offload_optimizer": ("offload_optimizer",),

@@ -121,8 +121,7 @@ def _components(prediction: Prediction) -> Iterator[Line]:
         (f"  {needed:<{width}}  ", ""),
         (f"{gigabytes(prediction.needed_bytes):>8}", ""),
         (
-            f"  reserved {gigabytes(prediction.peak_reserved_bytes)}, context "
-            f"{gigabytes(prediction.context_bytes)}",
+            f"  reserved {_reserved(prediction)}, context {gigabytes(prediction.context_bytes)}",
             "dim",
         ),
     ]
@@ -136,6 +135,13 @@ def _components(prediction: Prediction) -> Iterator[Line]:
         yield plain(
             f"  an evaluation step peaks at {gigabytes(prediction.evaluation_bytes)}", "dim"
         )
+
+
+def _reserved(prediction: Prediction) -> str:
+    """What the allocator needs, and what it takes where there is room."""
+    least = gigabytes(prediction.least_reserved_bytes)
+    most = gigabytes(prediction.peak_reserved_bytes)
+    return least if least == most else f"{least} to {most}"
 
 
 def _bar(share: float) -> str:

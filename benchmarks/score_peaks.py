@@ -3,9 +3,9 @@
     python benchmarks/score_peaks.py [--verbose] [--output benchmarks/results/published_peaks.json]
 
 ``published_peaks.json`` holds the facts: of each run what decides its memory, what was measured
-(the most that was ``allocated`` or ``reserved``, or what the ``card`` showed, which counts what the
-driver keeps), whether it fitted, and where that stands. ``setups`` say what a framework does that is
-not in its table, and where that was read. Nothing is fitted to a row.
+(the most that was ``allocated`` or ``reserved``, or what the ``card`` showed, which counts what
+the driver keeps), whether it fitted, and where that stands. ``setups`` say what a framework does
+that is not in its table, and where that was read. Nothing is fitted to a row.
 """
 
 from __future__ import annotations

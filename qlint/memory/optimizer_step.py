@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from qlint.memory.job import Job
 from qlint.memory.optimizer import OptimizerKind, is_modelled, optimizer_kind
 from qlint.memory.step.operations import FLOAT32
 from qlint.memory.trained import Trained
+from qlint.records import Record
 
 _FOREACH = {
     **dict.fromkeys(("adamw_torch", "adamw_hf", "torch.optim.AdamW", "torch.optim.Adam"), 1),
@@ -21,8 +21,7 @@ many copies of them it makes: of roots, and Adagrad's of scaled gradients too.""
 _SMALLEST_PAGED = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class OptimizerMemory:
+class OptimizerMemory(Record):
     """Bytes of an optimizer: ``paged_bytes`` are in managed memory, which PyTorch does not count;
     ``scratch_bytes`` are on top while it steps."""
 

@@ -2,27 +2,26 @@
 
 A segment that was cut up for one stretch of the step may be useless for the next, whose tensors are
 larger; so more is reserved than is ever allocated at a time. What one layer after another leaves
-behind, or gives back in pieces, cuts up ever more of them. Where that is little, a few layers stand
-for all. When a card is full, PyTorch gives wholly unused segments back before
-it fails: a run that fits only without them still runs, slower. So whether a run fits is decided by
-what stands in segments that are in use.
+behind, or gives back in pieces, cuts up ever more of them. Where that is little the first and the
+last stand for all: with each of 32 layers replayed, 120 recipes reserve 1.5 % of their peak more or
+less in the median, and no nearer with 4 or 6 layers. When a card is full, PyTorch gives wholly
+unused segments back before it fails: a run that fits only without them still runs, slower. So
+whether a run fits is decided by what stands in segments that are in use.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from qlint.memory.allocator import CachingAllocator, Chunk
 from qlint.memory.step.ledger import Event
 from qlint.memory.step.walk import Replay, Walk
+from qlint.records import Record
 
-_LAYERS = 6
+_LAYERS = 2
 _LARGE = 64 << 20
 """Bytes of a layer's input from which on every layer is replayed, at some milliseconds more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unused:
+class Unused(Record):
     """Bytes beyond the most that is allocated in a step: ``reserved`` where the card has room, and
     ``pinned`` where it has none, because something in the same segment is in use."""
 
@@ -36,9 +35,13 @@ def unused_bytes(walked: Walk) -> Unused:
     outlives = walked.inputs_outlive_backward
     layers = walked.layers if outlives or _is_large(walked) else _representatives(walked.layers)
     stretches = [*layers, walked.head]
+    different = {id(one): one for one in stretches}
     requests = {
-        id(one): (_requests(one.forward), _requests(_outliving(one) if outlives else one.backward))
-        for one in stretches
+        key: (
+            _requests(one.forward),
+            _requests(_outliving(one) if outlives and one is not walked.head else one.backward),
+        )
+        for key, one in different.items()
     }
     held: list[dict[int, Chunk | None]] = [{} for _ in stretches]
     for at, stretch in enumerate(stretches):
@@ -69,11 +72,15 @@ def _requests(events: tuple[Event, ...]) -> list[_Request]:
     seen: list[_Request] = []
     previous = -1
     for _, size, number in events:
-        if size > 0 and number == previous:
+        if size <= 0:
+            seen.append((0, number))
+            previous = number
+            continue
+        if number == previous:
             seen.pop()
         else:
-            seen.append((max(size, 0), number))
-        previous = number if size <= 0 else -1
+            seen.append((size, number))
+        previous = -1
     return seen
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from qlint.knowledge.shapes import Block, Linear
 from qlint.memory.job import Job, Loss
 from qlint.memory.step.adapted_linear import adapted_linear
@@ -13,6 +11,7 @@ from qlint.memory.step.loss import head
 from qlint.memory.step.precision import FLOAT32, Precision, precision_of
 from qlint.memory.step.tensors import Tape, Tensor
 from qlint.memory.step.walk import adapters_of
+from qlint.records import replace
 
 
 def evaluation_bytes(job: Job) -> int:

@@ -15,6 +15,11 @@ _SHARING = {
     "fsdp_offload_params": ("offload_params", "fsdp_offload_params"),
 }
 """Facts of a recipe, and what companions call them: FSDP's own file leaves its prefix out."""
+_OVER_TRAINER = frozenset({
+    "axolotl", "llamafactory", "swift", "trl", "alignment_handbook", "autotrain",
+    "training_arguments", "unsloth",
+})  # fmt: skip
+"""Frameworks that hand what they read to transformers' TrainingArguments and Trainer."""
 
 
 class Merging:
@@ -31,7 +36,7 @@ class Merging:
     @property
     def by_trainer(self) -> bool:
         """Whether a trainer of transformers drives the run, whose arguments must agree."""
-        return self.fields.get("trainer", ABSENT).known
+        return self.field("trainer").known or self.recipe.framework in _OVER_TRAINER
 
     def field(self, name: str) -> Field:
         """A field as it stands."""

@@ -31,7 +31,7 @@ def sharded(module: torch.nn.Module) -> torch.nn.Module:
     return wrapped
 
 
-class Layer(torch.nn.Module):
+class Layer(torch.nn.Module):  # type: ignore[misc]
     """A frozen layer with something trained inside, which may checkpoint itself."""
 
     def __init__(self, seen: list[Any], inside: bool) -> None:
@@ -56,7 +56,7 @@ class Layer(torch.nn.Module):
         return result
 
 
-class Model(torch.nn.Module):
+class Model(torch.nn.Module):  # type: ignore[misc]
     """Layers one after another, with a look at what is alive when the last of them went back."""
 
     def __init__(self, inside: bool) -> None:

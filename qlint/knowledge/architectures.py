@@ -204,7 +204,13 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     "stablelm": Architecture(Make(norm="layer", rotated_share=0.25), query_bias="use_qkv_bias"),
     "falcon": Architecture(
-        Make(norm="layer", placement="parallel", gated=False, fused_query_key_value=True),
+        Make(
+            norm="layer",
+            placement="parallel",
+            own_linears=True,
+            gated=False,
+            fused_query_key_value=True,
+        ),
         attention=("self_attention.query_key_value", "self_attention.dense"),
         feed_forward=("mlp.dense_h_to_4h", "mlp.dense_4h_to_h"),
         layer_path="transformer.h.{}.",

@@ -100,6 +100,7 @@ def _base(answers: Answers, model: Model) -> dict[str, Any]:
         "autocast": mixed,
         "adapter_dtype": _adapter_dtype(answers, quantised, loaded),
         "kbit_prepare": quantised and _prepared(answers),
+        "quantises_subclasses": _before(answers.recipe, "transformers", 5, 5),
         "quantised_experts": quantised and _experts(answers, model),
     }
 

@@ -98,6 +98,8 @@ class Job(Record):
     to the compute dtype where that is another; since then to the compute dtype at once."""
     skip_modules: tuple[str, ...] = ("lm_head",)
     """``llm_int8_skip_modules``: linear modules that keep ``base_dtype``."""
+    quantises_subclasses: bool = False
+    """transformers before 5.5 quantises modules of subclasses of ``nn.Linear`` as well."""
     quantised_experts: bool = False
     """Experts are linear modules of their own (transformers before 5) and quantised as such;
     otherwise they are stacked in 3-D parameters that bitsandbytes leaves alone."""

@@ -17,8 +17,8 @@ from qlint.memory.step.walk import Replay, Walk
 from qlint.records import Record
 
 _LAYERS = 2
-_LARGE = 64 << 20
-"""Bytes of a layer's input from which on every layer is replayed, at some milliseconds more."""
+_LARGE = 8 << 30
+"""Bytes of all layers' inputs from which on every layer is replayed, at some milliseconds more."""
 
 
 class Unused(Record):
@@ -54,7 +54,7 @@ def unused_bytes(walked: Walk) -> Unused:
 
 
 def _is_large(walked: Walk) -> bool:
-    return max((layer.forward[0][1] for layer in walked.layers), default=0) >= _LARGE
+    return sum(layer.forward[0][1] for layer in walked.layers) >= _LARGE
 
 
 def _outliving(layer: Replay) -> tuple[Event, ...]:

@@ -176,3 +176,14 @@ def test_experts_of_transformers_4_go_backwards_one_at_a_time() -> None:
     one_expert = 4096 * 2 // 8 * 14336
     on_the_way = layer.backward_peak["gradients on the way"]
     assert on_the_way < 4 * 4 * one_expert + 8 * 4096 * 4096 * 4
+
+
+def test_falcon_is_not_quantised_by_transformers_from_5_5_on() -> None:
+    older = qlora("falcon-7b", target_modules=("query_key_value",), quantises_subclasses=True)
+    packed, left = (
+        {part.name: part.bytes for part in predict(job).components}
+        for job in (older, replace(older, quantises_subclasses=False))
+    )
+    assert packed["quantised weights"] > 3e9
+    assert "quantised weights" not in left
+    assert left["unquantised weights"] > 4 * packed["unquantised weights"]

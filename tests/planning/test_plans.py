@@ -7,6 +7,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_jobs import qlora
 
 from qlint.knowledge.models import Model, find_model
 from qlint.memory.job import Distribution, Job
@@ -190,3 +191,19 @@ def test_sharding_takes_less_of_each_card_than_copies() -> None:
     assert needed["QLoRA + DDP"] >= needed["QLoRA on one card"]
     jobs = {one.way.distributed: one.job for one in shared.strategies}
     assert isinstance(jobs[Distribution.FSDP], Job)
+
+
+def test_reentrant_checkpointing_is_left_where_fsdp_pays_for_it() -> None:
+    job = qlora(
+        "llama-2-70b",
+        per_device_train_batch_size=8,
+        gradient_checkpointing=True,
+        use_reentrant=True,
+        checkpoints_around_layers=True,
+        distributed=Distribution.FSDP,
+        world_size=2,
+    )
+    named = {step.change.name: step for step in single_changes(job, CARD, predict)}
+    step = named["checkpointing with use_reentrant=False"]
+    assert step.change.free
+    assert step.saved_bytes > 8 * GB

@@ -33,6 +33,12 @@ class Card(Record):
     bandwidth: int | None = None
     bfloat16: bool = True
 
+    @property
+    def kept_bytes(self) -> int:
+        """What the driver keeps of the card's memory, which is whole gibibytes. NVML, and so most
+        tools, count it as used ("Sum of Reserved and Allocated", ``nvmlMemory_t``)."""
+        return -(-self.usable_bytes // 2**30) * 2**30 - self.usable_bytes
+
 
 def find_card(text: str) -> Card | None:
     """A card by its name (``rtx4090``, ``A100-80GB``) or size (``24GB``), None if unknown."""

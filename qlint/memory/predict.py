@@ -10,7 +10,7 @@ from qlint.memory.job import Component, Distribution, Job, Prediction
 from qlint.memory.optimizer_step import OptimizerMemory, optimizer_memory
 from qlint.memory.quantisation import four_bit_tensors
 from qlint.memory.reserved import unused_bytes
-from qlint.memory.step.precision import FLOAT32, precision_of
+from qlint.memory.step.evaluation import evaluation_bytes
 from qlint.memory.step.walk import Station, Walk, held_by_loop, stations, walk
 from qlint.memory.trained import Trained, trained_matrices
 from qlint.memory.weights import (
@@ -41,10 +41,12 @@ def predict(job: Job) -> Prediction:
     peak = sum(height.amounts.values())
     band = _band(job)
     share = height.share
+    unused = unused_bytes(height.walked)
     return Prediction(
         components=tuple(Component(name, size) for name, size in height.amounts.items() if size),
         peak_allocated_bytes=peak,
-        peak_reserved_bytes=_reserved(peak, unused_bytes(height.walked)),
+        peak_reserved_bytes=_reserved(peak, unused.reserved),
+        least_reserved_bytes=_reserved(peak, unused.pinned),
         at=height.at,
         low_bytes=round(peak * (1 - band)),
         high_bytes=round(peak * (1 + band)),
@@ -148,23 +150,7 @@ def _reserved(peak: int, unused: int) -> int:
 
 
 def _evaluation(job: Job, lasting: tuple[tuple[str, int], ...]) -> int:
-    """An evaluation step: no graph, but a batch of its own, whose logits are there in full.
-
-    The loss holds them in 16 bits, in float32, and as logarithms; where predictions are kept, the
-    float32 copy of the batch stays until it is gathered. Further batches pile up on the card unless
-    ``eval_accumulation_steps`` is set: how many is not known from the recipe.
-    """
-    precision = precision_of(job)
-    tokens = job.per_device_eval_batch_size * job.max_seq_length
-    layer = tokens * (
-        2 * job.model.hidden_size * precision.rest + 3 * job.model.intermediate_size * FLOAT32
-    )
-    logits = 0
-    if job.loss.materialises or not job.prediction_loss_only:
-        narrow = precision.autocast or precision.rest
-        copies = narrow + FLOAT32 + FLOAT32 + (0 if job.prediction_loss_only else FLOAT32)
-        logits = tokens * job.model.vocabulary * copies
-    return sum(size for _, size in lasting) + max(layer, logits)
+    return sum(size for _, size in lasting) + evaluation_bytes(job)
 
 
 def _band(job: Job) -> float:

@@ -68,6 +68,13 @@ def _eight_bit(job: Job) -> Job | None:
     return replace(job, optim=names[job.optim]) if job.optim in names else None
 
 
+def _not_reentrant(job: Job) -> Job | None:
+    """It keeps no layer's result, and lets FSDP drop inputs and their gradients on the way."""
+    if not (job.gradient_checkpointing and job.use_reentrant):
+        return None
+    return replace(job, use_reentrant=False)
+
+
 def _fused_loss(job: Job) -> Job | None:
     return None if job.loss is Loss.FUSED else replace(job, loss=Loss.FUSED)
 
@@ -138,6 +145,11 @@ CHANGES: tuple[Change, ...] = (
         "no float32 copy of norms and embeddings (kbit preparation off)",
         _no_upcast,
         free="norms compute in float32 by themselves, and none of it is trained",
+    ),
+    Change(
+        "checkpointing with use_reentrant=False",
+        _not_reentrant,
+        free="PyTorch's own recommendation; the same layers are recomputed",
     ),
     Change(
         "loss without full logits (use_liger_kernel)",

@@ -25,6 +25,8 @@ class Edge:
     What is allocated grows with the tokens, and nearly in proportion: each trial stands where a
     straight line would reach the limit, so few are needed. The length that is answered was
     predicted to fit, and the next one not to, or a line through two predictions nearby says so.
+    How the allocator's segments are cut up makes jumps of some percent: beyond one of them a longer
+    sequence may fit again.
     """
 
     def __init__(

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from qlint.errors import UsageError
-from qlint.memory.from_recipe import ATTENTION, DISTRIBUTION, DTYPES, FOUR_BIT_METHODS
+from qlint.memory.from_recipe import ATTENTION, DTYPES, FOUR_BIT_METHODS
 from qlint.memory.optimizer import optimizer_kind
+from qlint.memory.processes import DISTRIBUTION
 from qlint.near_names import did_you_mean
 from qlint.recipe import FIELD_NAMES, Field, Json, Origin, Recipe, State
 

@@ -134,8 +134,7 @@ def _components(prediction: Prediction) -> Iterator[Line]:
         (f"  {needed:<{width}}  ", ""),
         (f"{gigabytes(prediction.needed_bytes):>8}", ""),
         (
-            f"  reserved {gigabytes(prediction.peak_reserved_bytes)}, context "
-            f"{gigabytes(prediction.context_bytes)}",
+            f"  reserved {_reserved(prediction)}, context {gigabytes(prediction.context_bytes)}",
             "dim",
         ),
     ]
@@ -153,6 +152,17 @@ def _components(prediction: Prediction) -> Iterator[Line]:
 
 def _between(low: int, high: int) -> str:
     return f"{gigabytes(low).removesuffix(' GB')} to {gigabytes(high)}"
+
+
+def _reserved(prediction: Prediction) -> str:
+    """What the allocator needs, and what it takes where there is room."""
+    least = gigabytes(prediction.least_reserved_bytes)
+    most = gigabytes(prediction.peak_reserved_bytes)
+    return (
+        least
+        if least == most
+        else _between(prediction.least_reserved_bytes, prediction.peak_reserved_bytes)
+    )
 
 
 def _bar(share: float, columns: int) -> str:

@@ -64,6 +64,7 @@ def _prediction(prediction: Prediction) -> dict[str, Any]:
         "peak": {
             "allocated_bytes": prediction.peak_allocated_bytes,
             "reserved_bytes": prediction.peak_reserved_bytes,
+            "least_reserved_bytes": prediction.least_reserved_bytes,
             "context_bytes": prediction.context_bytes,
             "at": prediction.at,
         },

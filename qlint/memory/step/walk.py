@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from qlint.knowledge.shapes import Block, Linear
-from qlint.memory.job import Job, Loss
+from qlint.memory.job import Distribution, Job, Loss
 from qlint.memory.step.adapted_linear import Adapter, adapted_linear, new_adapter
 from qlint.memory.step.decoder_layer import decoder_layer
 from qlint.memory.step.ledger import Amounts, Event, Ledger, balance, highest
@@ -58,6 +58,8 @@ class Walk(Record):
 
     layers: tuple[Replay, ...]
     head: Replay
+    inputs_outlive_backward: bool = False
+    """Every layer's input and its gradient stay until the backward of the model ends."""
 
 
 def walk(job: Job) -> Walk:
@@ -77,7 +79,23 @@ def walk(job: Job) -> Walk:
                 known[key] = _layer(job, precision, block, accumulates, tracked, stream)
             layers.append(known[key])
             tracked, stream = True, known[key].stream
-    return Walk(tuple(layers), _head(job, precision, accumulates, stream))
+    head = _head(job, precision, accumulates, stream)
+    return Walk(tuple(layers), head, _inputs_outlive_backward(job))
+
+
+def _inputs_outlive_backward(job: Job) -> bool:
+    """True for FSDP's first version around frozen layers that are checkpointed reentrantly.
+
+    To shard a frozen layer again, FSDP hooks into the gradients of its inputs
+    (``_register_post_backward_reshard_only_hook`` in ``torch/distributed/fsdp/_runtime_utils.py``).
+    Each hook holds the inputs' own nodes (``grad_fns`` in ``register_multi_grad_hook``), and the
+    input of a reentrant recomputation is a leaf, whose node holds it, and it its gradient. The
+    circle is cut only when the whole backward has ended (``_finalize_params``). Where the
+    checkpoint is inside of FSDP's module, the hook is on the layer's own input, which is no leaf.
+    """
+    sharded = job.distributed is Distribution.FSDP and job.fsdp_version == 1
+    reentrant = job.gradient_checkpointing and job.use_reentrant and job.checkpoints_around_layers
+    return sharded and reentrant and job.lora_r is not None
 
 
 class Held(Record):
@@ -124,12 +142,17 @@ def stations(
     gradients: Amounts = held.after if held else {}
     yield Station("backward of the loss", _sum(below, gradients, walked.head.backward_peak))
     gradients = _sum(gradients, walked.head.left)
+    last = len(walked.layers) - 1
     for index, replay in reversed(tuple(enumerate(walked.layers))):
         below = _difference(below, replay.kept)
         if index in ends:
             peak = _sum(below, gradients, replay.backward_peak)
             yield Station(f"backward of layer {index}", peak)
         gradients = _sum(gradients, replay.left)
+        if walked.inputs_outlive_backward:
+            # The gradient that came in is that of the next layer's input; the loss' own goes.
+            came_in = sum(replay.kept.values()) if index < last else 0
+            gradients = _sum(gradients, replay.kept, {BACKWARD: came_in})
     yield Station("end of the backward", gradients)
 
 
@@ -147,7 +170,7 @@ def _layer(
     job: Job, precision: Precision, block: Block, accumulates: bool, tracked: bool, stream: int
 ) -> Replay:
     ledger = Ledger()
-    adapters = _adapters(job, precision, block, accumulates)
+    adapters = adapters_of(job, precision, block, accumulates)
     checkpointed = job.gradient_checkpointing
     tape = Tape(ledger, not checkpointed, tracks=not (checkpointed and job.use_reentrant))
 
@@ -245,9 +268,10 @@ def _highest_after(ledger: Ledger, kept: Amounts, mark: int) -> Amounts:
     return highest(start + ledger.events[mark:])[1]
 
 
-def _adapters(
+def adapters_of(
     job: Job, precision: Precision, block: Block, accumulates: bool
 ) -> dict[str, Adapter]:
+    """The adapters in one layer, by the names of their linear modules."""
     if job.lora_r is None:
         return {}
     adapted = adapted_linears(job.model, job.target_modules) or ()
@@ -270,7 +294,7 @@ def _end_of_forward(tape: Tape, adapters: dict[str, Adapter]) -> None:
 def _trained_output(job: Job, precision: Precision, accumulates: bool) -> Parameter | None:
     if "lm_head" not in job.modules_to_save:
         return None
-    return Parameter(job.model.output.weights, precision.adapters, accumulates)
+    return Parameter(job.model.output.weights, precision.rest, accumulates)
 
 
 def _hidden_elements(job: Job) -> int:

@@ -107,9 +107,17 @@ def _base(answers: Answers, model: Model) -> dict[str, Any]:
 
 
 def _adapter_dtype(answers: Answers, quantised: bool, loaded: Precision) -> Precision:
-    """float32, but for PEFT 0.7 to 0.11 over a base of floating-point numbers, whose dtype they
-    take (``update_layer`` in ``peft/tuners/lora/layer.py``)."""
+    """float32, but for two cases.
+
+    PEFT 0.7 to 0.11 over a base of floating-point numbers takes the dtype of that (``update_layer``
+    in ``peft/tuners/lora/layer.py``), and TRL's ``SFTTrainer`` from 0.26 on trains adapters over a
+    quantised base in bfloat16 (``trl/trainer/sft_trainer.py``), as the QLoRA paper did.
+    """
     recipe = answers.recipe
+    trainer = answers.text("trainer") or ""
+    in_trl = trainer.endswith("SFTTrainer") and recipe.framework != "unsloth"
+    if quantised and in_trl and not _before(recipe, "trl", 0, 26, True):
+        return "bfloat16"
     takes_over = _before(recipe, "peft", 0, 12) and not _before(recipe, "peft", 0, 7)
     return loaded if takes_over and not quantised else "float32"
 

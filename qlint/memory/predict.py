@@ -11,7 +11,8 @@ from qlint.memory.optimizer_step import OptimizerMemory, optimizer_memory
 from qlint.memory.quantisation import four_bit_tensors
 from qlint.memory.reserved import unused_bytes
 from qlint.memory.step.evaluation import evaluation_bytes
-from qlint.memory.step.walk import Station, Walk, held_by_loop, stations, walk
+from qlint.memory.step.stations import Station, held_by_loop, stations
+from qlint.memory.step.walk import Walk, walk
 from qlint.memory.trained import Trained, trained_matrices
 from qlint.memory.weights import (
     quantised_linears,

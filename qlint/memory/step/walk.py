@@ -1,39 +1,21 @@
-"""A whole micro-step from single layers: what is allocated at every station, and the highest.
-
-Layers of one kind are alike, so each kind is replayed once, forwards and backwards. If a layer
-keeps K bytes for its backward, and leaves A bytes of new gradients behind, layer i starts its
-backward on top of i times K and of A for every layer behind it. Both grow or fall steadily along
-the layers, so the highest station is found by looking at each in turn.
-"""
+"""A whole micro-step from single layers: each kind is replayed once, forwards and backwards."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from qlint.knowledge.shapes import Block, Linear
-from qlint.memory.job import Distribution, Job, Loss
+from qlint.memory.job import Distribution, Job
 from qlint.memory.step.adapted_linear import Adapter, adapted_linear, new_adapter
 from qlint.memory.step.decoder_layer import decoder_layer
-from qlint.memory.step.ledger import Amounts, Event, Ledger, balance, highest
-from qlint.memory.step.loss import LOGITS, head, logits_bytes
+from qlint.memory.step.ledger import Amounts, Event, Ledger, balance, highest, less
+from qlint.memory.step.loss import LOGITS, head
 from qlint.memory.step.precision import FLOAT32, Precision, precision_of
-from qlint.memory.step.tensors import GRADIENTS, Node, Parameter, Tape, Tensor
+from qlint.memory.step.tensors import Node, Parameter, Tape, Tensor
 from qlint.memory.targets import adapted_linears
 from qlint.records import Record
 
 BACKWARD = "gradients on the way"
-
-
-class Station(Record):
-    """The highest point of one stretch of the step."""
-
-    at: str
-    amounts: Amounts
-
-    @property
-    def total(self) -> int:
-        """Bytes in all."""
-        return sum(self.amounts.values())
 
 
 class Replay(Record):
@@ -98,74 +80,6 @@ def _inputs_outlive_backward(job: Job) -> bool:
     return sharded and reentrant and job.lora_r is not None
 
 
-class Held(Record):
-    """What the names of a hand-written loop keep alive."""
-
-    before: Amounts
-    """Through the next forward: the last logits, and what stands on the nodes of the last graph."""
-    after: Amounts
-    """Through the backward: the logits."""
-
-
-def held_by_loop(job: Job, walked: Walk) -> Held:
-    """Nothing for trainers, whose names go with the function that computes the loss."""
-    if job.outputs_live == "to the loss":
-        return Held({}, {})
-    logits = {LOGITS: logits_bytes(job, precision_of(job))}
-    # LitGPT's loss counts its list of logits itself, as it has no other use for them.
-    after = {} if job.loss is Loss.NARROW else logits
-    if job.outputs_live == "through the backward":
-        return Held({}, after)
-    graph = _sum(*(layer.left for layer in walked.layers))
-    graph.pop(GRADIENTS, None)
-    return Held(_sum(logits, graph), after)
-
-
-def stations(
-    walked: Walk, held: Held | None = None, every_layer: bool = False
-) -> Iterator[Station]:
-    """The stretches of a micro-step in their order, with all that is allocated at their peaks.
-
-    Along layers that are alike what is allocated grows or falls steadily, so the first and the last
-    of them are enough, unless the caller counts it otherwise and asks for every one.
-    """
-    below: Amounts = {}
-    cache: Amounts = held.before if held else {}
-    ends = range(len(walked.layers)) if every_layer else _ends(walked.layers)
-    for index, replay in enumerate(walked.layers):
-        if index in ends:
-            yield Station(f"forward of layer {index}", _sum(below, cache, replay.forward_peak))
-        below = _sum(below, replay.kept)
-        if replay.cache:
-            cache = _sum(cache, replay.cache)
-    yield Station("loss", _sum(below, cache, walked.head.forward_peak))
-    gradients: Amounts = held.after if held else {}
-    yield Station("backward of the loss", _sum(below, gradients, walked.head.backward_peak))
-    gradients = _sum(gradients, walked.head.left)
-    last = len(walked.layers) - 1
-    for index, replay in reversed(tuple(enumerate(walked.layers))):
-        below = _difference(below, replay.kept)
-        if index in ends:
-            peak = _sum(below, gradients, replay.backward_peak)
-            yield Station(f"backward of layer {index}", peak)
-        gradients = _sum(gradients, replay.left)
-        if walked.inputs_outlive_backward:
-            # The gradient that came in is that of the next layer's input; the loss' own goes.
-            came_in = sum(replay.kept.values()) if index < last else 0
-            gradients = _sum(gradients, replay.kept, {BACKWARD: came_in})
-    yield Station("end of the backward", gradients)
-
-
-def _ends(layers: tuple[Replay, ...]) -> set[int]:
-    """Where runs of the same replay begin and end."""
-    last = len(layers) - 1
-    return {
-        index
-        for index, replay in enumerate(layers)
-        if index in (0, last) or layers[index - 1] is not replay or layers[index + 1] is not replay
-    }
-
-
 def _layer(
     job: Job, precision: Precision, block: Block, accumulates: bool, tracked: bool, stream: int
 ) -> Replay:
@@ -204,7 +118,7 @@ def _layer(
     left = balance(ledger.events)
     del graph
     events = tuple(ledger.events)
-    cache = _difference(until_the_end, kept)
+    cache = less(until_the_end, kept)
     return Replay(
         forward_peak, kept, cache, backward_peak, left, events[:mark], events[mark:], result_size
     )
@@ -299,15 +213,3 @@ def _trained_output(job: Job, precision: Precision, accumulates: bool) -> Parame
 
 def _hidden_elements(job: Job) -> int:
     return job.per_device_train_batch_size * job.max_seq_length * job.model.hidden_size
-
-
-def _sum(*parts: Amounts) -> Amounts:
-    total: Amounts = {}
-    for part in parts:
-        for kind, size in part.items():
-            total[kind] = total.get(kind, 0) + size
-    return total
-
-
-def _difference(whole: Amounts, part: Amounts) -> Amounts:
-    return _sum(whole, {kind: -size for kind, size in part.items()})

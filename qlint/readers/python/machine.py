@@ -12,7 +12,7 @@ from qlint.readers.python.conditions import Condition
 from qlint.readers.python.environment import Environment
 from qlint.readers.python.journal import Journal, Outcome
 from qlint.readers.python.source import SourceFile, Step, Trace
-from qlint.readers.python.values import Instance, Unknown, Value
+from qlint.readers.python.values import Instance, ModuleValue, Unknown, Value
 from qlint.readers.python.words import Word, words_of
 
 if TYPE_CHECKING:
@@ -125,6 +125,10 @@ class Machine:
         """Programs that the script starts."""
         self.moved_to: str | None = None
         """The folder that the script has changed to: programs that it starts run there."""
+        self.loaded: dict[str, ModuleValue] = {}
+        """Modules of the project that were imported, by path."""
+        self.searched: list[str] = []
+        """Folders that the script has added to ``sys.path``."""
         self.world: Value | None = None
         """The number of processes that run the script; None where nothing says it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 import libcst as cst
@@ -15,7 +15,6 @@ from qlint.readers.places import WrittenFile
 from qlint.readers.project_files import ProjectFiles
 from qlint.readers.python.libraries.optional import load_for
 from qlint.readers.python.source import SourceFile
-from qlint.readers.python.values import ModuleValue
 from qlint.recipe import Problem
 
 MAX_MODULES = 60
@@ -81,8 +80,6 @@ class Project(ProjectFiles):
     ) -> None:
         super().__init__(script, root, display, written, started_in)
         self.script = script
-        self.loaded: dict[str, ModuleValue] = {}
-        self._searched: list[str] = []
         self._parsed: dict[str, SourceFile | None] = {} if cache is None else cache
 
     @property
@@ -90,11 +87,10 @@ class Project(ProjectFiles):
         """Files parsed so far; shared by all evaluations of one script."""
         return self._parsed
 
-    def search(self, folder: str) -> None:
-        """Look for modules in a folder as well, as ``sys.path.append`` does."""
+    def search_folder(self, folder: str) -> str | None:
+        """Where modules are looked for after ``sys.path.append(folder)``; None where not here."""
         path = os.path.normpath(os.path.join(self.folder, folder))
-        if self.inside(path) and path not in self._searched:
-            self._searched.append(path)
+        return path if self.inside(path) else None
 
     def library_has(self, root: str, name: str) -> bool:
         """Whether a known library has this name, for ``from library import *``."""
@@ -108,8 +104,13 @@ class Project(ProjectFiles):
         inner = os.path.relpath(folder, self.root).split(os.sep)
         return not _SOURCES.isdisjoint(inner)
 
-    def find_module(self, name: str, level: int, from_path: str) -> LocalModule | None:
-        """The file of a module of this project; None where the name belongs to a library."""
+    def find_module(
+        self, name: str, level: int, from_path: str, searched: Iterable[str] = ()
+    ) -> LocalModule | None:
+        """The file of a module of this project; None where the name belongs to a library.
+
+        ``searched`` are folders that the program has added to ``sys.path``.
+        """
         top = name.split(".", 1)[0]
         if level == 0 and (not name or top in _LIBRARY_ROOTS or top in sys.stdlib_module_names):
             return None
@@ -125,7 +126,7 @@ class Project(ProjectFiles):
         else:
             folders = [self.folder, *self.above()]
             sources = [os.path.join(folder, "src") for folder in folders]
-            bases = [*folders, *self._searched, *sources]
+            bases = [*folders, *searched, *sources]
         relative = name.replace(".", os.sep) if name else ""
         for base in bases:
             stem = os.path.join(base, relative) if relative else base

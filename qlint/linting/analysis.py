@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from qlint import readers
 from qlint.findings import Finding
+from qlint.linting.garbage import rare_collections
 from qlint.linting.linter_findings import finding_for_problem
 from qlint.linting.projects import started_by_others
 from qlint.linting.report import Report
@@ -61,7 +62,8 @@ def analyse_inputs(
         )
         active = active_rules(session.settings) if check else ()
         jobs = [Job(path, report.sources.data(path), request, active) for path in flagged]
-        analyses = list(_analyse_all(jobs, session.jobs))
+        with rare_collections():
+            analyses = list(_analyse_all(jobs, session.jobs))
         started = started_by_others(analyses, root)
         for number, analysis in enumerate(analyses):
             problems += [*analysis.reading.problems, *analysis.problems]

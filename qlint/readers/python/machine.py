@@ -29,6 +29,8 @@ MAX_RECURSION = 2
 """How deep a function that calls itself is followed where what it is given is not known."""
 MAX_DESCENTS = 3_000
 """Calls deeper than that on data that is known, in one evaluation."""
+MAX_DOUBTFUL_STEPS = 6_000
+"""Steps that one function takes, over all calls of it that are not known to happen."""
 
 
 class Exhausted(Exception):
@@ -96,6 +98,8 @@ class Machine:
         self.descents = 0
         """Calls that functions made of themselves on known data, deeper than others go."""
         self.stack: list[cst.CSTNode] = []
+        self.patience: dict[cst.CSTNode, int] = {}
+        """What is left of the steps that functions may take where it is not known to be called."""
         self.events: list[Event] = []
         self.assumptions: dict[str, None] = {}
         self.conditions: list[str] = []

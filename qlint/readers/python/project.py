@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 
 import libcst as cst
 
@@ -18,8 +17,9 @@ from qlint.readers.python.source import SourceFile
 from qlint.recipe import Problem
 
 MAX_MODULES = 60
-_KEPT = 64
-"""Parsed files that are kept; a tree takes some megabytes."""
+_KEPT = 3_000_000
+"""Bytes of source text that are kept parsed. A tree takes 60 times as much memory, and as much
+again once the positions in it are asked for."""
 MAX_MODULE_BYTES = 1_000_000
 
 _SOURCES = frozenset({"transformers", "peft", "trl", "accelerate", "torch", "bitsandbytes"})
@@ -42,12 +42,41 @@ class LocalModule:
         self.path = path
 
 
-@lru_cache(maxsize=_KEPT)
+class _Parsed:
+    """The files parsed last, the latest at the end: scripts of one project share its modules."""
+
+    def __init__(self) -> None:
+        self._files: dict[tuple[str, bytes], SourceFile | Problem] = {}
+        self._size = 0
+
+    def get(self, path: str, data: bytes) -> SourceFile | Problem:
+        """A file, parsed now or earlier."""
+        key = path, data
+        found = self._files.pop(key, None)
+        if found is None:
+            found = _parse(path, data)
+            self._size += len(data)
+        self._files[key] = found
+        while self._size > _KEPT and len(self._files) > 1:
+            oldest = next(iter(self._files))
+            del self._files[oldest]
+            self._size -= len(oldest[1])
+        return found
+
+
+_parsed = _Parsed()
+
+
 def parse_source(path: str, data: bytes) -> SourceFile | Problem:
     """Parse one file behind the gate that keeps hostile input away from the parser.
 
-    The last files are kept: the commands of a launcher start one script again and again.
+    The last files are kept: a launcher starts one script again and again, and many scripts import
+    the same modules.
     """
+    return _parsed.get(path, data)
+
+
+def _parse(path: str, data: bytes) -> SourceFile | Problem:
     text = check_text(data, path)
     if isinstance(text, Problem):
         return text

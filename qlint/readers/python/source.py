@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
@@ -35,6 +35,7 @@ class SourceFile:
     __slots__ = (
         "_assigned",
         "_codes",
+        "_constants",
         "_loop_names",
         "_names",
         "_positions",
@@ -49,6 +50,7 @@ class SourceFile:
         self.module = module
         self._positions: Mapping[cst.CSTNode, CodeRange] | None = None
         self._codes: dict[cst.CSTNode, str] = {}
+        self._constants: dict[cst.CSTNode, object] = {}
         self._names: dict[cst.CSTNode, tuple[str, ...]] = {}
         self._loop_names: dict[cst.CSTNode, tuple[set[str], set[str]]] = {}
         self._assigned: dict[cst.CSTNode, list[str]] | None = None
@@ -60,6 +62,12 @@ class SourceFile:
             text = " ".join(self.module.code_for_node(node).split())
             self._codes[node] = text
         return text
+
+    def constant(self, node: cst.CSTNode, read: Callable[[cst.CSTNode], object]) -> object:
+        """The value of a literal, which ``read`` gives: many are evaluated again and again."""
+        if node not in self._constants:
+            self._constants[node] = read(node)
+        return self._constants[node]
 
     def names(self, node: cst.CSTNode) -> tuple[str, ...]:
         """The names that an expression reads."""

@@ -1,7 +1,7 @@
 """Python's collector of cyclic garbage, told to look less often.
 
-A parsed file is some hundred thousand objects, none of them in a cycle. With its usual thresholds the
-collector walks them all time and again, for a third of the time that a large project takes.
+A parsed file is some hundred thousand objects, none of them in a cycle. With its usual thresholds
+the collector walks them all time and again, for a third of the time that a large project takes.
 """
 
 from __future__ import annotations

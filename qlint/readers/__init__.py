@@ -33,7 +33,7 @@ def read(path: str, data: bytes, request: Request) -> Reading:
         reading = read_configuration(path, data, request)
         if not reading.recipes:
             return reading
-        from qlint.readers.companions import with_companions
+        from qlint.readers.companions.of_reading import with_companions
 
         return with_companions(reading, path, request)
     if suffix == ".ipynb":

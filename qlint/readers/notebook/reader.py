@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from qlint.readers.companions import with_companions
+from qlint.readers.companions.of_reading import with_companions
 from qlint.readers.gate import check_text, holds_run
 from qlint.readers.launchers import follow
 from qlint.readers.notebook.assembly import Assembled, NotebookSource, assemble

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import libcst as cst
@@ -16,8 +15,6 @@ from qlint.readers.python.values import Instance, ModuleValue, Unknown, Value
 from qlint.readers.python.words import Word, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from qlint.readers.commands import Command
     from qlint.readers.python.frames import Frame
     from qlint.readers.python.project import Project
@@ -170,33 +167,25 @@ class Machine:
         for observer in self.observers:
             observer(event)
 
-    @contextmanager
-    def under(self, condition: str) -> Iterator[None]:
-        """Evaluate under a condition that is not known."""
-        self.conditions.append(condition)
-        known = len(self.facts)
-        if isinstance(condition, Condition):
-            self.facts.append(condition)
-        try:
-            yield
-        finally:
-            del self.facts[known:]
-            self.conditions.pop()
-
     def fork(self, run: Callable[[], Any], condition: str) -> tuple[Any, Outcome]:
-        """Run one branch and undo it; returns its result and what it left behind.
+        """Run one branch under its condition and undo it; its result and what it left behind.
 
         A branch that raises leaves nothing behind.
         """
         self.journal.begin()
         self.doubts += 1
+        self.conditions.append(condition)
+        known = len(self.facts)
+        if isinstance(condition, Condition):
+            self.facts.append(condition)
         try:
-            with self.under(condition):
-                result = run()
+            result = run()
         except BaseException:
             self.journal.take_back()
             raise
         finally:
+            del self.facts[known:]
+            self.conditions.pop()
             self.doubts -= 1
         return result, self.journal.take_back()
 
@@ -229,8 +218,9 @@ def trace(
     *parents: Trace | None,
 ) -> Trace:
     """A station at a node of the file that the frame belongs to."""
-    known = tuple(parent for parent in parents if parent is not None)
-    return Trace(step, frame.file, node, via, known)
+    if None in parents:
+        parents = tuple(parent for parent in parents if parent is not None)
+    return Trace(step, frame.file, node, via, parents)  # type: ignore[arg-type]
 
 
 def unknown(

@@ -8,8 +8,8 @@ import libcst as cst
 
 from qlint.knowledge import libraries, models
 from qlint.readers.python.machine import Machine
-from qlint.readers.python.recipes.conversion import spread
 from qlint.readers.python.nodes import walk
+from qlint.readers.python.recipes.conversion import spread
 from qlint.readers.python.source import SourceFile, Trace
 from qlint.readers.python.values import (
     Const,

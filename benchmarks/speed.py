@@ -1,12 +1,13 @@
 """Compares qlint's speed with what it cannot undercut, and with its peers.
 
-    python benchmarks/speed.py --cache FOLDER [--only clean,script,folder] [--rounds 7]
+    python benchmarks/speed.py --cache FOLDER [--only clean,script,plan,folder] [--rounds 7]
 
 qlint and the peers are installed into environments of their own under the cache, as users install
 them.
 
 - ``clean``: one file without a run, against an interpreter that imports argparse and ends.
 - ``script``: a QLoRA script of 9 KB, against importing libcst, parsing it and resolving positions.
+- ``plan``: ``qlint plan --model llama-2-7b --gpu 24GB``, against the same interpreter.
 - ``folder``: 300 files of peft and transformers, against torchfix and torch-preflight.
 
 Each comparison is a ratio of medians of whole processes that ran in turns. The figures go to
@@ -34,6 +35,7 @@ SCRIPT = ROOT / "fixtures" / "speed" / "qlora_9kb.py"
 
 CLEAN_TARGET = 3.0
 SCRIPT_TARGET = 1.6
+PLAN_TARGET = 3.0
 PEER_TARGET = 20.0
 
 HEAVY_MODULES = ("libcst", "rich", "torch", "yaml", "transformers")
@@ -136,6 +138,17 @@ def compare_script(bench: Bench) -> dict[str, Any]:
     return {**figures, "target": f"<= {SCRIPT_TARGET}", "bytes": script.stat().st_size, "met": met}
 
 
+def compare_plan(bench: Bench) -> dict[str, Any]:
+    """The plan of a known model, with no script to read."""
+    command = bench.python("-m", "qlint", "plan", "--model", "llama-2-7b", "--gpu", "24GB")
+    ran = subprocess.run(command, cwd=bench.folder, capture_output=True, text=True, check=False)
+    if "it fits" not in ran.stdout:
+        sys.exit(f"qlint did not plan: {ran.stderr or ran.stdout}")
+    floor = bench.python("-c", "import argparse")
+    figures = compare(bench.time({"qlint": command, "floor": floor}), "qlint", "floor")
+    return {**figures, "target": f"<= {PLAN_TARGET}", "met": figures["ratio"] <= PLAN_TARGET}
+
+
 def compare_folder(bench: Bench) -> dict[str, Any]:
     """A folder of library code, of which little trains, against tools that read all of it."""
     count = _fill(bench.folder / "library", bench.cache)
@@ -160,6 +173,7 @@ def compare_folder(bench: Bench) -> dict[str, Any]:
 COMPARISONS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "clean": compare_clean,
     "script": compare_script,
+    "plan": compare_plan,
     "folder": compare_folder,
 }
 

@@ -35,6 +35,11 @@ def test_a_clean_file_needs_no_dataclasses(folder: Path) -> None:
     assert imported("a.py").isdisjoint({"dataclasses", "inspect", "pathspec"})
 
 
+def test_a_plan_of_a_known_model_needs_nothing_slow() -> None:
+    slow = {*HEAVY, "dataclasses", "inspect", "typing", "pathlib", "pathspec"}
+    assert imported("plan", "--model", "llama-2-7b", "--gpu", "24GB").isdisjoint(slow)
+
+
 def test_a_clean_file_costs_less_than_three_times_an_empty_program(folder: Path) -> None:
     """Processor time and not time on the clock: the tests share the machine."""
     Path("a.py").write_text(CLEAN)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import importlib
 import re
-from typing import Any, NoReturn
 
 from qlint import __version__
 from qlint.commands import COMMANDS
 from qlint.errors import UsageError
 from qlint.near_names import did_you_mean
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):

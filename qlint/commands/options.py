@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, NoReturn
 
 from qlint import __version__
 from qlint.errors import UsageError
 from qlint.linting.session import EVIDENCE_FILE, Session, common_folder
 from qlint.settings.file import load_settings
 from qlint.settings.in_force import SEVERITIES, Settings
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 PLANNED_FORMATS = ("sarif", "github", "gitlab", "junit", "html")
 PLANNED_FLAGS = ("--fix", "--unsafe-fixes", "--diff")

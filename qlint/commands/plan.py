@@ -6,18 +6,23 @@ Without a PATH the recommended recipe for --model is planned. Nothing is run and
 from __future__ import annotations
 
 import argparse
+from functools import lru_cache
 
 from qlint.commands.options import add_input_arguments, add_output_arguments
 from qlint.errors import UsageError
 from qlint.knowledge.gpus import parse_cards
-from qlint.memory.predict import predict
-from qlint.planning.overrides import parse_overrides
+from qlint.memory import predict as prediction
 from qlint.planning.plan import Cards, Plan, make_plan
 from qlint.planning.subject import Subject, of_model, of_run, one_run
-from qlint.recipe import Json
 from qlint.reporters.output import write, write_lines
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qlint.recipe import Json
 
 FORMATS = ("full", "json")
+predict = lru_cache(maxsize=None)(prediction.predict)
+"""A plan asks for the same job again and again."""
 _NO_CARD = Cards("no card", 10**15)
 """Stands in for the card where none is given: everything fits, so the full recipe is planned."""
 
@@ -40,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Plan, print, and return the exit status: 0 it fits, 1 it does not."""
     if arguments.gpu and arguments.gpus:
         raise UsageError("--gpu and --gpus name the same thing; give one of them.")
-    values = parse_overrides(arguments.set)
+    values = _values(arguments.set)
     if arguments.paths:
         found, runs = _plan_of_paths(arguments, values)
     elif arguments.model:
@@ -94,6 +99,14 @@ def _plan(subject: Subject, cards: Cards | None, *, simulate: bool) -> Plan:
         assumptions=subject.assumptions,
         simulated=simulated,
     )
+
+
+def _values(settings: list[str]) -> dict[str, Json]:
+    if not settings:
+        return {}
+    from qlint.planning.overrides import parse_overrides
+
+    return parse_overrides(settings)
 
 
 def _cards(text: str | None) -> Cards | None:

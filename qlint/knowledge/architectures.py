@@ -6,15 +6,13 @@ for ``internlm2`` in the model's own code. A type that is not here is not guesse
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from qlint.knowledge.shapes import Make
+from qlint.records import Record, replace
 
 _USUAL = Make()
 
 
-@dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(Record):
     """How a ``model_type`` names and arranges what a layer is made of.
 
     ``attention`` and ``feed_forward`` name linear modules with their path in the layer: queries,

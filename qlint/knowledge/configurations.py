@@ -7,8 +7,6 @@ sizes are impossible, is a :class:`~qlint.errors.UsageError` of one sentence.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
 
 from qlint.errors import UsageError
 from qlint.knowledge.architectures import ARCHITECTURES, TEXT_OF, Architecture
@@ -16,6 +14,11 @@ from qlint.knowledge.layers import decoder_blocks
 from qlint.knowledge.shapes import Make, Model
 from qlint.knowledge.sizes import Sizes, read_sizes
 from qlint.near_names import did_you_mean
+from qlint.records import replace
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _RESIDUAL_DROPOUT = ("resid_pdrop", "residual_dropout", "hidden_dropout", "dropout")
 

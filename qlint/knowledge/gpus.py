@@ -9,15 +9,15 @@ out-of-memory messages; the CUDA context comes out of it too, and is counted wit
 from __future__ import annotations
 
 import json
+import os
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from qlint.errors import UsageError
 from qlint.near_names import did_you_mean
+from qlint.records import Record
 
-_DATA = Path(__file__).parent / "data" / "gpus.json"
+_DATA = os.path.join(os.path.dirname(__file__), "data", "gpus.json")
 _MEBIBYTE = 2**20
 _SHARE_OF_NOMINAL = 0.985
 """Of a card that is known by its size alone, as of an RTX 3090 or 4090: 23.6 of 24 GiB."""
@@ -25,8 +25,7 @@ _LARGEST_GIBIBYTES = 4096
 _MOST_CARDS = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(Record):
     """One graphics card. ``bandwidth`` is in bytes a second, None where only the size is known."""
 
     name: str
@@ -37,15 +36,17 @@ class Card:
 
 def find_card(text: str) -> Card | None:
     """A card by its name (``rtx4090``, ``A100-80GB``) or size (``24GB``), None if unknown."""
-    plain = _plain(text)
-    known = _by_name().get(plain)
-    if known is not None:
-        return known
-    size = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)\s?(?:gib|gb|g)", text.strip().casefold())
-    gibibytes = float(size[1]) if size else 0.0
+    name = text.strip()
+    size = _SIZE.fullmatch(name.casefold())
+    if size is None:
+        return _by_name().get(_plain(name))
+    gibibytes = float(size[1])
     if not 0 < gibibytes <= _LARGEST_GIBIBYTES:
         return None
-    return Card(text.strip(), int(gibibytes * _SHARE_OF_NOMINAL * 2**30))
+    return Card(name, int(gibibytes * _SHARE_OF_NOMINAL * 2**30))
+
+
+_SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s?(?:gib|gb|g)")
 
 
 def parse_cards(text: str) -> tuple[int, Card]:
@@ -73,7 +74,8 @@ def all_cards() -> tuple[Card, ...]:
 
 @lru_cache(maxsize=1)
 def _rows() -> tuple[tuple[tuple[str, ...], Card], ...]:
-    table = json.loads(_DATA.read_text(encoding="utf-8"))
+    with open(_DATA, encoding="utf-8") as file:
+        table = json.load(file)
     return tuple(
         (
             (row["name"], *row["names"]),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
 
 from qlint.knowledge.architectures import Architecture
 from qlint.knowledge.shapes import Block, Linear, Make, Mixture
 from qlint.knowledge.sizes import Sizes
+from qlint.records import replace
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def decoder_blocks(

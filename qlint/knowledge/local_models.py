@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 from qlint.errors import UsageError
 from qlint.knowledge.configurations import from_config
 from qlint.knowledge.models import Model, find_model, known_names
 from qlint.near_names import did_you_mean
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _LARGEST_FILE = 10_000_000
 """Bytes. Real configurations take some thousands."""
@@ -27,9 +29,8 @@ def model_named(name: str, environment: Mapping[str, str] | None = None) -> Mode
     Raises:
         UsageError: No such file, a file that is no configuration, or a name nobody knows.
     """
-    path = Path(name)
-    if path.suffix == ".json" or path.is_dir() or name.startswith((".", "/", "~")):
-        return _from_path(path.expanduser(), name)
+    if name.endswith(".json") or name.startswith((".", "/", "~")) or os.path.isdir(name):
+        return _from_path(os.path.expanduser(name), name)
     known = find_model(name)
     if known is not None:
         return known
@@ -42,26 +43,27 @@ def model_named(name: str, environment: Mapping[str, str] | None = None) -> Mode
     )
 
 
-def _from_path(path: Path, name: str) -> Model:
+def _from_path(path: str, name: str) -> Model:
     # A directory of weights in the table is better known than by its configuration alone.
-    file = path / "config.json" if path.is_dir() else path
-    if not file.is_file():
+    file = os.path.join(path, "config.json") if os.path.isdir(path) else path
+    if not os.path.isfile(file):
         known = find_model(name)
         if known is not None:
             return known
         raise UsageError(f"there is no configuration of a model at {name[:200]}")
-    return from_config(_read(file), str(name))
+    return from_config(_read(file), name)
 
 
-def _read(file: Path) -> Mapping[str, Any]:
+def _read(path: str) -> Mapping[str, Any]:
     try:
-        if file.stat().st_size > _LARGEST_FILE:
-            raise UsageError(f"{file} is too large for a model's configuration")
-        content = json.loads(file.read_text(encoding="utf-8"))
+        if os.path.getsize(path) > _LARGEST_FILE:
+            raise UsageError(f"{path} is too large for a model's configuration")
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{file} cannot be read as JSON: {_first_line(error)}") from None
+        raise UsageError(f"{path} cannot be read as JSON: {_first_line(error)}") from None
     if not isinstance(content, dict):
-        raise UsageError(f"{file} is no model's configuration: it holds no JSON object")
+        raise UsageError(f"{path} is no model's configuration: it holds no JSON object")
     return content
 
 
@@ -69,20 +71,21 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _cached_config(name: str, environment: Mapping[str, str]) -> Path | None:
+def _cached_config(name: str, environment: Mapping[str, str]) -> str | None:
     """``hub/models--owner--name/snapshots/<commit>/config.json``: the newest snapshot."""
     if name.count("/") != 1 or ".." in name:
         return None
-    folder = _cache_folder(environment) / f"models--{name.replace('/', '--')}" / "snapshots"
+    kept_as = f"models--{name.replace('/', '--')}"
+    folder = os.path.join(_cache_folder(environment), kept_as, "snapshots")
     try:
-        found = [file for file in folder.glob("*/config.json") if file.is_file()]
-        return max(found, key=lambda file: file.stat().st_mtime, default=None)
-    except OSError:
+        found = [os.path.join(folder, commit, "config.json") for commit in os.listdir(folder)]
+        return max(filter(os.path.isfile, found), key=os.path.getmtime, default=None)
+    except (OSError, ValueError):  # ValueError: a name with a null byte
         return None
 
 
-def _cache_folder(environment: Mapping[str, str]) -> Path:
+def _cache_folder(environment: Mapping[str, str]) -> str:
     if environment.get("HF_HUB_CACHE"):
-        return Path(environment["HF_HUB_CACHE"])
+        return environment["HF_HUB_CACHE"]
     home = environment.get("HF_HOME") or "~/.cache/huggingface"
-    return Path(home).expanduser() / "hub"
+    return os.path.join(os.path.expanduser(home), "hub")

@@ -9,18 +9,21 @@ give wrong gigabytes with full confidence.
 from __future__ import annotations
 
 import json
+import os
 import re
-from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 from qlint.knowledge.configurations import from_config
 from qlint.knowledge.shapes import Block, Linear, Model
+from qlint.records import replace
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Block", "Linear", "Model", "all_models", "billions_in_name", "find_model"]
 
-_DATA = Path(__file__).parent / "data" / "models.json"
+_DATA = os.path.join(os.path.dirname(__file__), "data", "models.json")
 
 
 @lru_cache(maxsize=1)
@@ -43,18 +46,18 @@ def find_model(name: str) -> Model | None:
     return None if owners and owners[-1] in model.not_owners else model
 
 
-_SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)([bm])(?![a-z0-9])")
-
-
 def billions_in_name(name: str) -> float | None:
     """The size that a name states, in billions of parameters: 70 for ``my-llama-70b``.
 
     A hint, weaker than :func:`find_model`. None where the name states none or several, and for
     mixtures (``8x7b``), whose product is not their size.
     """
+    # Compiled here: a plan of a known model does not ask.
     sizes = {
         float(number) / (1 if unit == "b" else 1000)
-        for number, unit in _SIZE.findall(name.casefold().replace("_", "-"))
+        for number, unit in re.findall(
+            r"(?<![a-z0-9.])(\d+(?:\.\d+)?)([bm])(?![a-z0-9])", name.casefold().replace("_", "-")
+        )
     }
     return sizes.pop() if len(sizes) == 1 else None
 
@@ -80,7 +83,8 @@ def _canonical(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _rows() -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(_DATA.read_text(encoding="utf-8"))
+    with open(_DATA, encoding="utf-8") as file:
+        rows: list[dict[str, Any]] = json.load(file)
     return rows
 
 

@@ -6,16 +6,19 @@ Sizes are in elements, never bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
 
-LinearKind: TypeAlias = Literal["linear", "expert", "router"]
+from qlint.records import Record
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, Literal, TypeAlias
+
+LinearKind: TypeAlias = "Literal['linear', 'expert', 'router']"
 """An expert or a router is a linear module of its own only in transformers before 5; since then all
 experts of a layer are stacked in 3-D parameters, and the router's weight is a bare parameter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Linear:
+class Linear(Record):
     """A linear module of one layer; ``count`` is more than 1 for the experts of a mixture.
 
     ``name`` is the path within the layer, for example ``self_attn.q_proj``; that of an expert
@@ -45,8 +48,7 @@ class Linear:
         return self.weights + self.biases
 
 
-@dataclass(frozen=True, slots=True)
-class Mixture:
+class Mixture(Record):
     """How a layer's tokens are spread over its experts."""
 
     experts: int
@@ -55,8 +57,7 @@ class Mixture:
     """Width of the experts that every token goes through, all together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Record):
     """One kind of decoder layer, and how many layers of the model are of it."""
 
     layers: int
@@ -69,8 +70,7 @@ class Block:
     sliding_window: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Make:
+class Make(Record):
     """How the layers of an architecture are put together, as far as memory depends on it."""
 
     norm: Literal["rms", "rms-plus-one", "layer"] = "rms"
@@ -100,8 +100,7 @@ class Make:
     where it is a single kernel (SiLU, GELU), more where it is written out (Phi's gelu_new: 4)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Record, uncompared=("config",)):
     """The shape of one model."""
 
     id: str
@@ -121,7 +120,7 @@ class Model:
     layer_path: str
     """Where a layer stands in the model, with ``{}`` for its number."""
     make: Make
-    config: Mapping[str, Any] = field(compare=False, hash=False)
+    config: Mapping[str, Any]
     """The configuration that all this was computed from."""
     names: tuple[str, ...] = ()
     not_owners: tuple[str, ...] = ()

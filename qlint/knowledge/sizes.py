@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from qlint.errors import UsageError
+from qlint.records import Record
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _NAMES = {
     "hidden_size": ("hidden_size", "n_embd", "d_model"),
@@ -19,8 +22,7 @@ _LARGEST = {"num_hidden_layers": 10_000}
 _LARGEST_SIZE = 100_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(Record):
     """The sizes that every architecture has, in elements."""
 
     hidden: int

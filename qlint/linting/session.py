@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
+from qlint.records import Record
 from qlint.settings.in_force import Settings
 
 EVIDENCE_FILE = ".qlint/evidence.json"
 """Where a project keeps what ``qlint probe`` measured, below its root."""
 
 
-class Session(NamedTuple):
+class Session(Record):
     """The inputs, the settings in force, and what the command line says about neither."""
 
     paths: tuple[str, ...]

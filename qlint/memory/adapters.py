@@ -8,12 +8,12 @@ so ``r * (inputs + outputs)`` parameters. PEFT keeps them in float32 over a quan
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from qlint.knowledge.models import Linear, Model
 from qlint.memory.optimizer import OptimizerKind, optimizer_kind
 from qlint.memory.quantisation import bits_per_parameter
 from qlint.memory.targets import adapted_linears
+from qlint.records import Record
 
 __all__ = [
     "AdapterMemory",
@@ -28,8 +28,7 @@ BYTES_PER_ADAPTER_PARAMETER = 4
 BYTES_PER_GRADIENT = 4
 
 
-@dataclass(frozen=True, slots=True)
-class AdapterMemory:
+class AdapterMemory(Record):
     """Memory that exists because adapters are trained, in bytes.
 
     ``paged`` says that the optimizer state can leave the card when it is full.

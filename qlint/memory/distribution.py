@@ -12,18 +12,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from qlint.memory.job import Distribution, Job
 from qlint.memory.step.precision import SIZES
+from qlint.records import Record, replace
 
 _SHARDED_PARAMETERS = (Distribution.FSDP, Distribution.ZERO3)
 _SHARDED_GRADIENTS = (*_SHARDED_PARAMETERS, Distribution.ZERO2)
 _SHARDED_STATE = (*_SHARDED_GRADIENTS, Distribution.ZERO1)
 
 
-@dataclass(frozen=True, slots=True)
-class Static:
+class Static(Record):
     """What stays allocated through a step, in bytes."""
 
     quantised: int

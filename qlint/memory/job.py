@@ -8,16 +8,19 @@ Fields carry the names of the recipe wherever a recipe has them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, TypeAlias
 
 from qlint.knowledge.models import Model
+from qlint.records import Record
+from qlint.type_checking import TYPE_CHECKING
 
-Precision: TypeAlias = Literal["bfloat16", "float16", "float32"]
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+Precision: TypeAlias = "Literal['bfloat16', 'float16', 'float32']"
 """A dtype of floating-point numbers, as recipes write it."""
 
-Attention: TypeAlias = Literal["eager", "sdpa", "flash_attention_2"]
+Attention: TypeAlias = "Literal['eager', 'sdpa', 'flash_attention_2']"
 """The implementations that differ in memory; FlashAttention 3 and flex behave as 2 does."""
 
 
@@ -60,8 +63,7 @@ class Distribution(str, Enum):
     """Parameters are sharded too, and gathered a module at a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Record):
     """Everything that decides how much memory one process of a training run takes.
 
     The defaults are those of the libraries (transformers 5, PEFT 0.21), except for what every job
@@ -154,16 +156,14 @@ class Job:
     """Evaluation keeps no logits; otherwise those of a batch are held until they are copied."""
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
+class Component(Record):
     """One part of the memory at the peak: a stable name, and its bytes."""
 
     name: str
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Record):
     """What a job is predicted to take on each card, in bytes.
 
     ``components`` are what is allocated at the peak of a training step; they add up to
@@ -192,3 +192,8 @@ class Prediction:
     def needed_bytes(self) -> int:
         """What the card must offer beside the driver's own share: reserved memory and context."""
         return self.peak_reserved_bytes + self.context_bytes
+
+    @property
+    def most_needed_bytes(self) -> int:
+        """The same at the upper end of the error band."""
+        return self.needed_bytes + self.high_bytes - self.peak_allocated_bytes

@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
 
-Family: TypeAlias = Literal[
-    "adam", "ademamix", "lion", "rmsprop", "adagrad", "sgd", "adafactor", "low-rank", "fused"
-]
+from qlint.records import Record, replace
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+Family: TypeAlias = (
+    "Literal['adam', 'ademamix', 'lion', 'rmsprop', 'adagrad', 'sgd', 'adafactor', 'low-rank', "
+    "'fused']"
+)
 """``low-rank``: GaLore and Apollo, which keep the state of a projection. ``fused``: LOMO, which
 keeps none."""
 
@@ -24,8 +29,7 @@ _SCALE_BLOCK = {8: 256, 4: 128}
 _SMALLEST_QUANTISED = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class OptimizerKind:
+class OptimizerKind(Record):
     """How an optimizer stores its state.
 
     ``bits`` is the width of one moment's element, 0 where there are no moments. ``paged`` state

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from qlint.memory.job import Job
 from qlint.memory.optimizer import OptimizerKind, optimizer_kind
 from qlint.memory.trained import Trained
+from qlint.records import Record
 
 _FOREACH = frozenset({"adamw_torch", "adamw_hf", "torch.optim.AdamW", "torch.optim.Adam"})
 """Names that run PyTorch's default, which handles all tensors at once (``foreach=True``)."""
@@ -15,8 +15,7 @@ _FOREACH = frozenset({"adamw_torch", "adamw_hf", "torch.optim.AdamW", "torch.opt
 _SMALLEST_PAGED = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class OptimizerMemory:
+class OptimizerMemory(Record):
     """Bytes of an optimizer: ``paged_bytes`` are in managed memory, which PyTorch does not count;
     ``scratch_bytes`` are on top while it steps."""
 

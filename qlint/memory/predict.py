@@ -106,7 +106,7 @@ def _stations(
     """
     accumulates = job.gradient_accumulation_steps > 1
     sharded = job.distributed in (Distribution.FSDP, Distribution.ZERO2, Distribution.ZERO3)
-    for station in stations(walked, held_by_loop(job, walked)):
+    for station in stations(walked, held_by_loop(job, walked), every_layer=sharded):
         amounts = dict(station.amounts)
         if accumulates:
             amounts[_GRADIENTS] = amounts.get(_GRADIENTS, 0) + share.gradients

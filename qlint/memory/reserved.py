@@ -2,8 +2,10 @@
 
 A segment that was cut up for one stretch of the step may be useless for the next, whose tensors are
 larger; so more is reserved than is ever allocated at a time. Every layer asks for the same again,
-so a few of them stand for all. When a card is full, PyTorch gives unused segments back before it
-fails: a run that fits only without them still runs, slower.
+so the first and the last stand for all: with each of 32 layers replayed, 120 recipes reserve 1.5 %
+of their peak more or less in the median, and no nearer with 4 or 6 layers. When a card is full,
+PyTorch gives unused segments back before it fails: a run that fits only without them still runs,
+slower.
 """
 
 from __future__ import annotations
@@ -12,14 +14,17 @@ from qlint.memory.allocator import CachingAllocator, Chunk
 from qlint.memory.step.ledger import Event
 from qlint.memory.step.walk import Replay, Walk
 
-_LAYERS = 6
+_LAYERS = 2
 
 
 def unused_bytes(walked: Walk) -> int:
     """Bytes that are reserved beyond the most that is allocated in a step."""
     allocator = CachingAllocator()
     stretches = [*_representatives(walked.layers), walked.head]
-    requests = {id(one): (_requests(one.forward), _requests(one.backward)) for one in stretches}
+    different = {id(one): one for one in stretches}
+    requests = {
+        key: (_requests(one.forward), _requests(one.backward)) for key, one in different.items()
+    }
     held: list[dict[int, Chunk | None]] = [{} for _ in stretches]
     for at, stretch in enumerate(stretches):
         _run(allocator, requests[id(stretch)][0], held[at])
@@ -37,11 +42,15 @@ def _requests(events: tuple[Event, ...]) -> list[_Request]:
     seen: list[_Request] = []
     previous = -1
     for _, size, number in events:
-        if size > 0 and number == previous:
+        if size <= 0:
+            seen.append((0, number))
+            previous = number
+            continue
+        if number == previous:
             seen.pop()
         else:
-            seen.append((max(size, 0), number))
-        previous = number if size <= 0 else -1
+            seen.append((size, number))
+        previous = -1
     return seen
 
 

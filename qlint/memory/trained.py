@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from qlint.memory.job import Job
 from qlint.memory.step.precision import SIZES
 from qlint.memory.targets import adapted_linears
+from qlint.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
+class Trained(Record):
     """Trained matrices of one shape: rows, columns, how many, and bytes an element."""
 
     rows: int

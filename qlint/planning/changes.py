@@ -7,15 +7,14 @@ known from. None of them is a matter of taste: the order is that of the costs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from qlint.memory.job import Job, Loss
+from qlint.records import Record, replace
 
 NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Record):
     """One change: ``apply`` gives the changed job, or None where there is nothing to change.
 
     ``quality`` and ``speed`` are what it costs, each with its source, or :data:`NOTHING`.

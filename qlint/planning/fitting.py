@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from qlint.memory.job import Job, Prediction
 from qlint.planning.changes import CHANGES, Change
+from qlint.records import Record
 
 _NOTICEABLE = 32 * 2**20
 """A change that saves less than this many bytes is not worth a line."""
@@ -16,8 +16,7 @@ _ROUNDS = 8
 Predict = Callable[[Job], Prediction]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Record):
     """One change on the way, on top of those before it."""
 
     change: Change

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from qlint.memory.job import Job, Prediction
 from qlint.planning.fitting import Predict, Step, cheapest_changes, single_changes
 from qlint.planning.recommend import recommend
-from qlint.planning.room import Reach, frontier, largest_batch, longest, without_checkpointing
-from qlint.planning.strategies import Strategy, recommended, strategies
-from qlint.recipe import Recipe
+from qlint.planning.room import Room, room_of
+from qlint.records import Record
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qlint.planning.strategies import Strategy
+    from qlint.recipe import Recipe
 
 
-@dataclass(frozen=True, slots=True)
-class Cards:
+class Cards(Record):
     """What to train on: ``count`` cards with ``usable_bytes`` each, all that a process can get."""
 
     name: str
@@ -23,19 +25,7 @@ class Cards:
     bfloat16: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """What spare memory buys."""
-
-    frontier: Sequence[Reach]
-    max_seq_length: int | None
-    """The longest sequence at the job's own micro-batch."""
-    largest_batch: int
-    without_checkpointing: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(Record):
     """The ways to share the job over all cards, and the one to use with the reason."""
 
     strategies: Sequence[Strategy]
@@ -43,8 +33,7 @@ class Shared:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record):
     """What ``qlint plan`` answers. Without ``cards`` there is nothing to fit."""
 
     job: Job
@@ -113,7 +102,7 @@ def make_plan(
         recipe,
         cards,
         changes=changes,
-        room=_room(job, usable, predict) if fits else None,
+        room=room_of(job, usable, predict) if fits else None,
         recommendation=ours,
         recommended_prediction=predict(ours),
         shared=_shared(job, cards, predict) if cards.count > 1 else None,
@@ -121,19 +110,10 @@ def make_plan(
     )
 
 
-def _room(job: Job, usable: int, predict: Predict) -> Room:
-    reached = frontier(job, usable, predict)
-    own = job.per_device_train_batch_size
-    known = {one.per_device_train_batch_size: one.max_seq_length for one in reached}
-    return Room(
-        reached,
-        known[own] if own in known else longest(job, usable, predict),
-        largest_batch(job, reached),
-        without_checkpointing(job, usable, predict),
-    )
-
-
 def _shared(job: Job, cards: Cards, predict: Predict) -> Shared:
+    # Imported here: most plans are for one card.
+    from qlint.planning.strategies import recommended, strategies
+
     found = strategies(job, cards.count, cards.usable_bytes, predict)
     best, reason = recommended(found)
     return Shared(found, best, reason)

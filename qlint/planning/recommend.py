@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Literal
-
 from qlint.knowledge.models import Model
 from qlint.memory.job import Job
 from qlint.memory.linear_roles import Role, role_of
 from qlint.planning.fitting import Predict
-from qlint.recipe import Json
+from qlint.records import replace
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from qlint.recipe import Json
 
 LEARNING_RATE = 1e-4
 """The upper end of QL101's range for QLoRA, 5e-5 to 1e-4."""
@@ -23,9 +26,9 @@ _ACCUMULATION = 16
 def recommend(model: Model, usable_bytes: int, predict: Predict, *, bfloat16: bool = True) -> Job:
     """NF4 with double quantisation, r 8 on q, k and v, 8-bit AdamW, micro-batch 1, checkpointing.
 
-    The sequence is the longest of 1024, 512 and 256 tokens that fits ``usable_bytes``; where none
-    does, the job with 256 tokens is returned and does not fit. ``bfloat16`` says whether the card
-    computes in it.
+    The sequence is the longest of 1024, 512 and 256 tokens that fits ``usable_bytes`` even at the
+    upper end of the error band; where none does, the job with 256 tokens is returned. ``bfloat16``
+    says whether the card computes in it.
     """
     precision: Literal["bfloat16", "float16"] = "bfloat16" if bfloat16 else "float16"
     job = Job(
@@ -46,7 +49,7 @@ def recommend(model: Model, usable_bytes: int, predict: Predict, *, bfloat16: bo
     )
     for length in _LENGTHS:
         job = replace(job, max_seq_length=length)
-        if predict(job).needed_bytes <= usable_bytes:
+        if predict(job).most_needed_bytes <= usable_bytes:
             break
     return job
 

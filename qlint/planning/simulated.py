@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import replace
 from typing import Any
 
 from qlint.memory.job import Component, Job, Prediction
+from qlint.records import replace
 
 ERROR = 0.02
 """Half the error band: it is 0.2 % off real training on the CPU, and imitates a card's kernels."""

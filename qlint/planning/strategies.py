@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from qlint.memory.job import Distribution, Job, Prediction
 from qlint.planning.fitting import Predict
+from qlint.records import Record, replace
 
 TIMES_SOURCE = (
     "AnswerDotAI/fsdp_qlora, Llama-2-7B, context 2048, two cards: seconds on 2x4090 / 2x3090"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Record):
     """One way to run: ``seconds`` are the published ones of :data:`TIMES_SOURCE`, if any."""
 
     name: str
@@ -64,8 +62,7 @@ WAYS: tuple[Way, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Strategy:
+class Strategy(Record):
     """A way, and what the job takes on each card in it."""
 
     way: Way

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from qlint.errors import UsageError
 from qlint.knowledge.models import Model
-from qlint.memory.from_recipe import JobReading, from_recipe
 from qlint.memory.job import Job
 from qlint.planning.fitting import Predict
-from qlint.planning.overrides import override
 from qlint.planning.recommend import recipe_fields, recommend
-from qlint.recipe import FIELD_NAMES, Field, Json, Origin, Recipe, Source, State
+from qlint.records import Record
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qlint.memory.from_recipe import JobReading
+    from qlint.recipe import Json, Recipe
 
 
-class Subject(NamedTuple):
+class Subject(Record):
     """A job to plan, the recipe it comes from (None: the recommended one), what was assumed."""
 
     job: Job
@@ -28,8 +30,7 @@ def of_run(recipe: Recipe, model: Model | None, values: dict[str, Json]) -> Subj
 
     Raises UsageError where no job can be made of it.
     """
-    changed = override(recipe, values)
-    reading = from_recipe(changed, model)
+    reading = _reading(recipe, model, values)
     if reading.job is None:
         raise UsageError(
             f"{recipe.source.path}:{recipe.source.line} cannot be planned: "
@@ -46,7 +47,7 @@ def of_model(
     job = recommend(model, usable_bytes, predict, bfloat16=bfloat16)
     if not values:
         return Subject(job, None, ("every sequence is as long as the longest may be",))
-    reading = from_recipe(override(as_recipe(job), values), model)
+    reading = _reading(as_recipe(job), model, values)
     if reading.job is None:
         raise UsageError(f"this cannot be planned: {'; '.join(reading.obstacles)}.")
     return Subject(reading.job, None, _sentences(reading))
@@ -54,6 +55,8 @@ def of_model(
 
 def as_recipe(job: Job) -> Recipe:
     """A recommended job as a recipe of which every field is set."""
+    from qlint.recipe import FIELD_NAMES, Field, Origin, Recipe, Source, State
+
     origin = (Origin(via="recommended by qlint plan"),)
     values = {**recipe_fields(job), "attn_implementation": job.attn_implementation}
     fields = {
@@ -73,6 +76,14 @@ def one_run(recipes: Sequence[Recipe], identifier: str | None) -> Recipe:
             return recipe
     known = ", ".join(recipe.id for recipe in recipes)
     raise UsageError(f"--run: no run is called {identifier!r}; there is {known}.")
+
+
+def _reading(recipe: Recipe, model: Model | None, values: dict[str, Json]) -> JobReading:
+    # Imported here: a plan of the recommended recipe reads none.
+    from qlint.memory.from_recipe import from_recipe
+    from qlint.planning.overrides import override
+
+    return from_recipe(override(recipe, values), model)
 
 
 def _sentences(reading: JobReading) -> tuple[str, ...]:

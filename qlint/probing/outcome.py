@@ -22,6 +22,7 @@ from qlint.linting.session import Session
 from qlint.linting.weighing import weighed
 from qlint.probing.subject import Script, Shape
 from qlint.recipe import Recipe
+from qlint.records import replace
 from qlint.reporters.probe_value import Probed
 
 
@@ -34,7 +35,7 @@ def measure(subject: Script | Shape, session: Session, wanted: Any, progress: An
     if isinstance(subject, Shape):
         measured = _probes("shaped_probe").measure_shape(subject.model, wanted, progress)
         return _probed(Report(), None, measured)
-    report = lint(session._replace(paths=(subject.path,), script_arguments=subject.arguments))
+    report = lint(replace(session, paths=(subject.path,), script_arguments=subject.arguments))
     measured = _measure_script(subject, wanted, progress)
     recipe = _measured_recipe(report, subject.path, measured.line)
     return _probed(report, recipe, measured)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
 
-Style: TypeAlias = Literal["", "path", "code", "error", "warning", "info", "caret", "dim", "bold"]
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+Style: TypeAlias = "Literal['', 'path', 'code', 'error', 'warning', 'info', 'caret', 'dim', 'bold']"
 Piece: TypeAlias = "tuple[str, Style]"
 Line: TypeAlias = "list[Piece]"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qlint.memory.job import Job, Prediction
-from qlint.planning.plan import Plan, Room, Shared
+from qlint.planning.plan import Plan, Shared
 from qlint.planning.published import BUDGET, WHY, posts
 from qlint.planning.recommend import LEARNING_RATE, LORA_ALPHA
-from qlint.planning.strategies import TIMES_SOURCE
+from qlint.planning.room import Room
 from qlint.reporters.layout import Line, paragraph, plain
 from qlint.reporters.wording import place
 from qlint.rulebook.wording import gigabytes, scientific
@@ -178,11 +178,14 @@ def _changes(found: Plan) -> Iterator[Line]:
 
 
 def _room(room: Room, job: Job) -> Iterator[Line]:
-    yield plain("What the room buys:", "bold")
+    yield plain("What the room buys, even at the upper end of the error band:", "bold")
     if room.max_seq_length is not None:
+        positions = job.model.config.get("max_position_embeddings")
+        ends = isinstance(positions, int) and positions < room.max_seq_length
         yield plain(
             f"  sequences up to {room.max_seq_length} tokens at micro-batch "
             f"{job.per_device_train_batch_size}"
+            + (f" (the model's own context ends at {positions})" if ends else "")
         )
     if room.largest_batch > job.per_device_train_batch_size:
         yield plain(
@@ -191,8 +194,19 @@ def _room(room: Room, job: Job) -> Iterator[Line]:
         )
     if room.without_checkpointing:
         yield plain("  no checkpointing: steps without recomputation, about 20 to 25 % shorter")
+    if room.layers_in_16_bits:
+        yield plain(f"  {_unquantised(room.layers_in_16_bits, job.model.layers)}")
     reach = [f"{one.per_device_train_batch_size} x {one.max_seq_length}" for one in room.frontier]
     yield from paragraph("micro-batch x longest sequence", ", ".join(reach), 2)
+
+
+def _unquantised(layers: int, all_layers: int) -> str:
+    if layers == all_layers:
+        return "every layer in 16 bits: LoRA without quantisation, nothing is dequantised"
+    return (
+        f"{layers} of {all_layers} layers left in 16 bits (llm_int8_skip_modules): nothing is "
+        "dequantised in them"
+    )
 
 
 def _further(found: Plan) -> Iterator[Line]:
@@ -209,6 +223,8 @@ def _further(found: Plan) -> Iterator[Line]:
 
 
 def _shared(shared: Shared) -> Iterator[Line]:
+    from qlint.planning.strategies import TIMES_SOURCE
+
     yield plain("Over the cards, on each of them:", "bold")
     width = max(len(one.way.name) for one in shared.strategies)
     for one in shared.strategies:

@@ -10,6 +10,7 @@ from qlint.memory.job import Prediction
 from qlint.planning.fitting import Step
 from qlint.planning.plan import Plan, Shared
 from qlint.planning.recommend import recipe_fields
+from qlint.planning.room import Room
 from qlint.reporters.structured import SCHEMA_VERSION, recipe_value
 
 
@@ -52,6 +53,7 @@ def plan_value(found: Plan) -> dict[str, Any]:
             }
             for reach in (found.room.frontier if found.room is not None else ())
         ],
+        "room": _room(found.room) if found.room is not None else None,
         "strategies": _strategies(found.shared) if found.shared is not None else [],
         "assumptions": list(found.assumptions),
     }
@@ -83,6 +85,14 @@ def _option(step: Step) -> dict[str, Any]:
         "saved_bytes": step.saved_bytes,
         "fits": step.fits,
         "cost": step.change.cost,
+    }
+
+
+def _room(room: Room) -> dict[str, Any]:
+    return {
+        "largest_batch": room.largest_batch,
+        "without_checkpointing": room.without_checkpointing,
+        "layers_in_16_bits": room.layers_in_16_bits,
     }
 
 

@@ -59,7 +59,17 @@ def judge(
             found.setdefault(finding.message, finding)
             conditions.setdefault(finding.message, []).append(variant.condition)
     for message, finding in found.items():
-        yield _conditional(finding, " or ".join(conditions[message]))
+        yield _conditional(finding, " or ".join(_widest(conditions[message])))
+
+
+def _widest(conditions: Sequence[str]) -> list[str]:
+    """The conditions, each a row of switches, without those that another one includes."""
+    switches = [set(condition.split()) for condition in conditions]
+    return [
+        condition
+        for condition, own in zip(conditions, switches, strict=True)
+        if not any(other < own for other in switches)
+    ]
 
 
 def _judge_alternatives(

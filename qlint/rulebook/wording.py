@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import os
 
-from qlint.recipe import Field, Origin, State
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qlint.recipe import Field, Origin
 
 
 def scientific(value: float) -> str:
@@ -34,7 +37,7 @@ def described(field: Field, text: str) -> str:
     place = deciding_origin(field)
     via = next((origin.via for origin in field.origin if origin.via), None)
     parts = [part for part in (position(place), via) if part]
-    if not parts and field.state is State.DEFAULT:
+    if not parts and field.state.value == "default":
         parts = ["the library's default"]
     return f"{text} ({', '.join(parts)})" if parts else text
 
@@ -48,7 +51,7 @@ def position(origin: Origin | None) -> str | None:
     """File and line of an origin as people say it: ``train.py:31``; None where it has none."""
     if origin is None or origin.path is None:
         return None
-    name = PurePath(origin.path).name
+    name = os.path.basename(origin.path)
     if origin.line is None:
         return name
     if origin.cell is not None:

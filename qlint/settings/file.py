@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
 
 from qlint.errors import UsageError
 from qlint.settings.in_force import Settings
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 FILE_NAMES = ("qlint.toml", "pyproject.toml")
 

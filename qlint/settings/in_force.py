@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
 
 SEVERITIES = ("error", "warning", "info")
 OUTPUT_FORMATS = ("full", "concise", "json", "json-lines")

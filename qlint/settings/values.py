@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from qlint.errors import UsageError
 from qlint.near_names import did_you_mean
 from qlint.settings.in_force import OUTPUT_FORMATS, SEVERITIES
+from qlint.type_checking import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def strings(name: str, value: Any) -> tuple[str, ...]:

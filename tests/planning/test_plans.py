@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
 
 import pytest
 from hypothesis import given
@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from qlint.knowledge.models import Model, find_model
 from qlint.memory.job import Distribution, Job
 from qlint.memory.predict import predict
+from qlint.planning.edge import LENGTHS, Edge
 from qlint.planning.fitting import cheapest_changes, single_changes
 from qlint.planning.plan import Cards, make_plan
 from qlint.planning.recommend import query_key_value, recipe_fields, recommend
-from qlint.planning.room import GRAIN, frontier, longest
+from qlint.planning.room import layers_in_16_bits, room_of
+from qlint.records import replace
 
 GB = 10**9
 CARD = 25 * GB
@@ -95,24 +97,56 @@ def test_free_changes_come_before_those_that_cost() -> None:
     assert costs == sorted(costs, reverse=True)
 
 
-@given(st.integers(5, 80))
-def test_the_longest_sequence_fits_and_a_longer_one_does_not(gigabytes: int) -> None:
+def longest(job: Job, usable: int) -> int | None:
+    return Edge(job, usable, predict).longest(job.per_device_train_batch_size)
+
+
+@given(st.integers(5, 80), st.sampled_from([1, 3]))
+def test_the_longest_sequence_fits_and_a_longer_one_does_not(gigabytes: int, batch: int) -> None:
     usable = gigabytes * GB
-    reached = longest(LEAN, usable, predict)
-    if reached is None:
-        assert predict(replace(LEAN, max_seq_length=GRAIN)).needed_bytes > usable
-        return
-    assert predict(replace(LEAN, max_seq_length=reached)).needed_bytes <= usable
-    if reached < 131_072:
-        longer = replace(LEAN, max_seq_length=reached + GRAIN)
-        assert predict(longer).needed_bytes > usable
+    job = replace(LEAN, per_device_train_batch_size=batch)
+    reached = longest(job, usable)
+    next_length = LENGTHS[0 if reached is None else LENGTHS.index(reached) + 1]
+    if reached is not None:
+        assert predict(replace(job, max_seq_length=reached)).most_needed_bytes <= usable
+    assert predict(replace(job, max_seq_length=next_length)).most_needed_bytes > usable
 
 
-def test_larger_batches_reach_less_far() -> None:
-    reached = frontier(LEAN, CARD, predict)
+def test_lengths_grow_by_a_sixteenth_at_most() -> None:
+    assert list(LENGTHS) == sorted(set(LENGTHS))
+    assert all(b - a <= max(128, a // 16) for a, b in itertools.pairwise(LENGTHS))
+
+
+@pytest.mark.parametrize("name", ["llama-2-7b", "mistralai/Mistral-7B-v0.1"])
+def test_larger_batches_reach_less_far_and_each_fits(name: str) -> None:
+    job = recommend(model(name), CARD, predict)
+    reached = room_of(job, CARD, predict).frontier
     assert [one.per_device_train_batch_size for one in reached] == [1, 2, 4, 8, 16, 32]
     lengths = [one.max_seq_length for one in reached]
     assert lengths == sorted(lengths, reverse=True)
+    for one in reached:
+        batch = replace(job, per_device_train_batch_size=one.per_device_train_batch_size)
+        assert longest(batch, CARD) == one.max_seq_length
+
+
+def test_a_batch_between_the_usual_ones_has_its_own_longest_sequence() -> None:
+    job = replace(LEAN, per_device_train_batch_size=3)
+    room = room_of(job, CARD, predict)
+    assert room.max_seq_length == longest(job, CARD)
+    assert room.largest_batch == 16
+    assert room.without_checkpointing
+
+
+def test_layers_that_need_not_be_quantised() -> None:
+    """As many as fit, by the difference between both bases: all layers, embeddings left aside."""
+    dense = replace(LEAN, load_in_4bit=False, quant_method="none")
+    weights = predict(dense).needed_bytes - predict(LEAN).needed_bytes
+    least = predict(LEAN).most_needed_bytes
+    assert layers_in_16_bits(LEAN, least, predict) == 0
+    assert layers_in_16_bits(LEAN, least + weights // 2, predict) == pytest.approx(16, abs=1)
+    assert layers_in_16_bits(LEAN, least + 2 * weights, predict) == 32
+    assert layers_in_16_bits(dense, 100 * GB, predict) == 0
+    assert layers_in_16_bits(replace(LEAN, kbit_prepare=True), 100 * GB, predict) == 0
 
 
 def test_without_a_card_there_is_a_prediction_and_no_verdict() -> None:

@@ -76,6 +76,14 @@ def test_like_variants_are_one_finding() -> None:
     assert finding.message.endswith("Only when --a or --b.")
 
 
+def test_a_switch_that_makes_no_difference_beside_another_is_not_named() -> None:
+    switched = recipe(
+        {"--a": {"learning_rate": 2e-4}, "--a --b": {"learning_rate": 2e-4, "lora_r": 8}}
+    )
+    (finding,) = findings("QL101", switched)
+    assert finding.message.endswith("Only when --a.")
+
+
 def test_the_chain_of_a_value_is_one_phrase() -> None:
     rate = Field(
         State.SET,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from qlint.knowledge.shapes import Linear
 from qlint.memory.job import Job
 from qlint.memory.step.base_linear import base_linear, dequantised
@@ -11,10 +9,10 @@ from qlint.memory.step.operations import add, cast, constant, copy, dropout, mul
 from qlint.memory.step.precision import Precision, plain_linear, trained_linear
 from qlint.memory.step.tensors import Parameter, Tape, Tensor
 from qlint.memory.weights import is_quantised
+from qlint.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Adapter:
+class Adapter(Record):
     """The trained parameters on one linear layer."""
 
     a: Parameter

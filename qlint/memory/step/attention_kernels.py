@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from qlint.knowledge.shapes import Block, Model
 from qlint.memory.job import Job
 from qlint.memory.step.operations import (
@@ -19,12 +17,12 @@ from qlint.memory.step.operations import (
 )
 from qlint.memory.step.precision import Precision
 from qlint.memory.step.tensors import Gradient, Node, Tape, Tensor
+from qlint.records import Record
 
 SCORES = "attention scores"
 
 
-@dataclass(frozen=True, slots=True)
-class Heads:
+class Heads(Record):
     """The shape of one attention, in elements: tokens of the micro-step, and widths."""
 
     batch: int

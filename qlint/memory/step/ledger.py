@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count
 
 from qlint.memory.allocator import rounded_up
 
@@ -19,18 +18,11 @@ Event = tuple[str, int, int]
 class Ledger:
     """Records every allocation and release."""
 
-    __slots__ = ("_numbers", "events", "kind")
+    __slots__ = ("events", "kind")
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.kind = "activations"
-        self._numbers = count()
-
-    def allocate(self, size: int, kind: str) -> int:
-        """Record an allocation; returns its number."""
-        number = next(self._numbers)
-        self.events.append((kind, size, number))
-        return number
 
     @contextmanager
     def charging(self, kind: str) -> Iterator[None]:
@@ -53,10 +45,13 @@ class Storage:
     __slots__ = ("bytes", "kind", "ledger", "number")
 
     def __init__(self, ledger: Ledger, size: int, kind: str | None = None) -> None:
+        events = ledger.events
         self.ledger = ledger
-        self.bytes = rounded_up(size)
-        self.kind = kind or ledger.kind
-        self.number = ledger.allocate(self.bytes, self.kind)
+        self.bytes = rounded = rounded_up(size)
+        self.kind = kind = kind or ledger.kind
+        # The place of an allocation in the record is a number that no other has.
+        self.number = number = len(events)
+        events.append((kind, rounded, number))
 
     def recharge(self, kind: str) -> None:
         """Count these bytes as another kind from here on: a release and an allocation of the same

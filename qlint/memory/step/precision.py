@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from qlint.memory.job import Job
 from qlint.memory.step.operations import cast, constant, matrix_product
 from qlint.memory.step.tensors import Parameter, Tape, Tensor
+from qlint.records import Record
 
 SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
 WEIGHT_COPIES = "casts of weights"
 
 
-@dataclass(frozen=True, slots=True)
-class Precision:
+class Precision(Record):
     """Bytes an element of everything that has a dtype of its own."""
 
     autocast: int | None

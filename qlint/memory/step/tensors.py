@@ -108,11 +108,13 @@ class Tape:
         context: tuple[Tensor, ...] = (),
     ) -> Tensor:
         """Give ``result`` a node, if one of its inputs is tracked."""
-        edges = tuple(tensor.node for tensor in inputs)
-        if self.tracks and any(edge is not None for edge in edges):
+        if not self.tracks:
+            return result
+        edges = tuple([tensor.node for tensor in inputs])
+        if any(edges):
             # The node keeps bytes alive, not history: that is what the edges are for.
-            kept = tuple(tensor.detached() for tensor in saved) if self.saves else ()
-            on_context = tuple(tensor.detached() for tensor in context)
+            kept = tuple([tensor.detached() for tensor in saved]) if self.saves else ()
+            on_context = tuple([tensor.detached() for tensor in context]) if context else ()
             result.node = Node(next(self._numbers), edges, kept, on_context, formula)
         return result
 

@@ -9,7 +9,6 @@ the layers, so the highest station is found by looking at each in turn.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from qlint.knowledge.shapes import Block, Linear
 from qlint.memory.job import Job, Loss
@@ -20,12 +19,12 @@ from qlint.memory.step.loss import LOGITS, head, logits_bytes
 from qlint.memory.step.precision import FLOAT32, Precision, precision_of
 from qlint.memory.step.tensors import GRADIENTS, Node, Parameter, Tape, Tensor
 from qlint.memory.targets import adapted_linears
+from qlint.records import Record
 
 BACKWARD = "gradients on the way"
 
 
-@dataclass(frozen=True, slots=True)
-class Station:
+class Station(Record):
     """The highest point of one stretch of the step."""
 
     at: str
@@ -37,8 +36,7 @@ class Station:
         return sum(self.amounts.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Record):
     """What one stretch of the step allocates, each on top of where it starts."""
 
     forward_peak: Amounts
@@ -55,8 +53,7 @@ class Replay:
     """Bytes an element of the residual stream that comes out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(Record):
     """A micro-step: its layers in their order, and what follows the last of them."""
 
     layers: tuple[Replay, ...]
@@ -83,8 +80,7 @@ def walk(job: Job) -> Walk:
     return Walk(tuple(layers), _head(job, precision, accumulates, stream))
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Record):
     """What the names of a hand-written loop keep alive."""
 
     before: Amounts
@@ -107,22 +103,44 @@ def held_by_loop(job: Job, walked: Walk) -> Held:
     return Held(_sum(logits, graph), after)
 
 
-def stations(walked: Walk, held: Held | None = None) -> Iterator[Station]:
-    """Every stretch of a micro-step in its order, with all that is allocated at its peak."""
+def stations(
+    walked: Walk, held: Held | None = None, every_layer: bool = False
+) -> Iterator[Station]:
+    """The stretches of a micro-step in their order, with all that is allocated at their peaks.
+
+    Along layers that are alike what is allocated grows or falls steadily, so the first and the last
+    of them are enough, unless the caller counts it otherwise and asks for every one.
+    """
     below: Amounts = {}
     cache: Amounts = held.before if held else {}
+    ends = range(len(walked.layers)) if every_layer else _ends(walked.layers)
     for index, replay in enumerate(walked.layers):
-        yield Station(f"forward of layer {index}", _sum(below, cache, replay.forward_peak))
-        below, cache = _sum(below, replay.kept), _sum(cache, replay.cache)
+        if index in ends:
+            yield Station(f"forward of layer {index}", _sum(below, cache, replay.forward_peak))
+        below = _sum(below, replay.kept)
+        if replay.cache:
+            cache = _sum(cache, replay.cache)
     yield Station("loss", _sum(below, cache, walked.head.forward_peak))
     gradients: Amounts = held.after if held else {}
     yield Station("backward of the loss", _sum(below, gradients, walked.head.backward_peak))
     gradients = _sum(gradients, walked.head.left)
     for index, replay in reversed(tuple(enumerate(walked.layers))):
         below = _difference(below, replay.kept)
-        yield Station(f"backward of layer {index}", _sum(below, gradients, replay.backward_peak))
+        if index in ends:
+            peak = _sum(below, gradients, replay.backward_peak)
+            yield Station(f"backward of layer {index}", peak)
         gradients = _sum(gradients, replay.left)
     yield Station("end of the backward", gradients)
+
+
+def _ends(layers: tuple[Replay, ...]) -> set[int]:
+    """Where runs of the same replay begin and end."""
+    last = len(layers) - 1
+    return {
+        index
+        for index, replay in enumerate(layers)
+        if index in (0, last) or layers[index - 1] is not replay or layers[index + 1] is not replay
+    }
 
 
 def _layer(

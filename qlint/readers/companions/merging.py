@@ -7,6 +7,12 @@ from dataclasses import replace
 
 from qlint.recipe import ABSENT, Companion, Field, Note, Origin, Recipe, State
 
+_OVER_TRAINER = frozenset({
+    "axolotl", "llamafactory", "swift", "trl", "alignment_handbook", "autotrain",
+    "training_arguments", "unsloth",
+})  # fmt: skip
+"""Frameworks that hand what they read to transformers' TrainingArguments and Trainer."""
+
 
 class Merging:
     """One recipe on its way: the fields so far, and what contradicts them."""
@@ -21,7 +27,7 @@ class Merging:
     @property
     def by_trainer(self) -> bool:
         """Whether a trainer of transformers drives the run, whose arguments must agree."""
-        return self.fields.get("trainer", ABSENT).known
+        return self.field("trainer").known or self.recipe.framework in _OVER_TRAINER
 
     def field(self, name: str) -> Field:
         """A field as it stands."""

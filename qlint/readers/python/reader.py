@@ -52,10 +52,12 @@ def evaluate_python(path: str, data: bytes, request: Request) -> Evaluated:
     versions = {name: version for name, (version, _) in used.items()}
 
     def evaluate(flips: Mapping[str, bool]) -> Outcome:
+        project.written = dict(request.written)
         return evaluate_script(file, project, request, versions, flips)
 
     base_flips: dict[str, bool] = {}
     outcome = evaluate(base_flips)
+    written = project.written
     for switch in _starters(outcome):
         started = evaluate({switch: True})
         if started.runs:
@@ -65,6 +67,7 @@ def evaluate_python(path: str, data: bytes, request: Request) -> Evaluated:
             break
     uncalled = not outcome.runs
     if uncalled:
+        project.written = written
         outcome.enter_uncalled()
     if not outcome.runs:
         return Evaluated(Reading(shown, problems=stopped(shown, outcome)), outcome.programs)

@@ -94,6 +94,25 @@ def test_values_that_differ_are_conflicts(tmp_path: Path, name: str, more: dict[
     assert only(reading)[name].origin[0].path != "ds.json", "the run's own value stays"
 
 
+def test_a_framework_over_the_trainer_is_compared_like_it(tmp_path: Path) -> None:
+    text = (
+        "base_model: meta-llama/Llama-3.1-8B\nadapter: qlora\nload_in_4bit: true\nlora_r: 8\n"
+        "lora_target_linear: true\nmicro_batch_size: 2\ndatasets:\n  - path: a\n    type: alpaca\n"
+        "learning_rate: 1e-4\nbf16: true\ndeepspeed: ds.json\n"
+    )
+    files = {
+        "a.yaml": text,
+        "ds.json": zero(fp16={"enabled": True}, train_micro_batch_size_per_gpu=4),
+    }
+    write(tmp_path, files)
+    line = "accelerate launch --num_processes 2 -m axolotl.cli.train a.yaml"
+    reading = follow([command(line, str(tmp_path))], request(tmp_path), str(tmp_path / "run.sh"))
+    assert {key for key, *_ in conflicts(reading)} == {"per_device_train_batch_size", "fp16"}
+    messages = [note.message for note in reading.notes if note.kind == "conflict"]
+    assert all("refuses to start" in message for message in messages)
+    assert only(reading).value("fp16") is False
+
+
 def test_a_conflict_names_both_places(tmp_path: Path) -> None:
     reading = start(tmp_path, DEEPSPEED, ds_json=zero(gradient_accumulation_steps=8))
     (note,) = reading.notes

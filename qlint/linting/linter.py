@@ -15,14 +15,24 @@ from qlint.linting.session import EVIDENCE_FILE, Session, common_folder, project
 from qlint.readers.gate import holds_launch, holds_run, launches
 from qlint.readers.input_kinds import KNOWN_INPUTS, is_input, is_launcher, starts_shell
 
+TYPE_CHECKING = False  # as type checkers know it, without the cost of importing typing
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    Progress: TypeAlias = Callable[[int, int], None]
+
 SUPPRESSION_MARKERS = (b"qlint:", b"noqa", b"NOQA")
 """An input without any of these holds no suppression worth looking for."""
 
 DEFAULT_STDIN_FILENAME = "<stdin>.py"
 
 
-def lint(session: Session, *, check: bool = True) -> Report:
-    """Read all inputs of ``session`` and, with ``check``, run the selected rules over them."""
+def lint(session: Session, *, check: bool = True, progress: Progress | None = None) -> Report:
+    """Read all inputs of ``session`` and, with ``check``, run the selected rules over them.
+
+    ``progress`` is told how many of how many inputs that may hold a run are done.
+    """
     report = Report()
     found = discover(
         session.paths,
@@ -54,7 +64,7 @@ def lint(session: Session, *, check: bool = True) -> Report:
     if flagged or unread:
         from qlint.linting.analysis import analyse_inputs
 
-        analyse_inputs(report, session, flagged, unread, check=check)
+        analyse_inputs(report, session, flagged, unread, check=check, progress=progress)
     if check and report.findings:
         _weigh(report, session)
     if check and (report.findings or suppressing):

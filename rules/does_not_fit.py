@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from qlint.findings import Finding, Severity
-from qlint.planning.fitting import Step, cheapest_changes
 from qlint.recipe import Recipe
 from qlint.rulebook.predicted import Forecast, cached_predict, forecast_of
 from qlint.rulebook.rule import Context
 from qlint.rulebook.rule_finding import build_finding
 from qlint.rulebook.uncertainty import judge
 from qlint.rulebook.wording import gigabytes
+
+if TYPE_CHECKING:
+    from qlint.planning.fitting import Step
 
 _FIELDS = (
     "model_name",
@@ -43,6 +46,8 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
     if any(one.field not in _HARMLESS for one in forecast.assumptions):
         return None
     certain = forecast.decided and forecast.least_needed > forecast.card.usable_bytes
+    from qlint.planning.fitting import cheapest_changes  # Seldom needed, and brings the planner.
+
     steps = cheapest_changes(forecast.job, forecast.card.usable_bytes, cached_predict)
     return build_finding(
         context,

@@ -17,6 +17,7 @@ from qlint.commands.options import (
 )
 from qlint.linting.linter import lint
 from qlint.linting.report import Report
+from qlint.linting.session import Session
 from qlint.reporters.layout import Line
 from qlint.reporters.output import write, write_lines
 from qlint.settings.in_force import OUTPUT_FORMATS
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Lint, print, and return the exit status."""
     session = make_session(arguments)
-    report = lint(session)
+    report = _lint(session, arguments.quiet)
     if arguments.verbose:
         _tell(report)
     output_format = session.settings.output_format
@@ -43,6 +44,16 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _write_text(report, output_format, arguments)
     return report.status(session.settings.fail_on)
+
+
+def _lint(session: Session, quiet: bool) -> Report:
+    """Lint; a terminal shows how far it is."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        return lint(session)
+    from qlint.reporters.progress import ProgressLine
+
+    with ProgressLine(sys.stderr) as progress:
+        return lint(session, progress=progress)
 
 
 def _json(report: Report, output_format: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from qlint import readers
 from qlint.findings import Finding
+from qlint.linting.garbage import rare_collections
 from qlint.linting.linter_findings import finding_for_problem
 from qlint.linting.projects import started_by_others
 from qlint.linting.report import Report
@@ -47,8 +48,12 @@ def analyse_inputs(
     unread: Sequence[tuple[str, str]],
     *,
     check: bool,
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Add to ``report`` what the inputs ``flagged`` hold, and that ``unread`` were not read."""
+    """Add to ``report`` what the inputs ``flagged`` hold, and that ``unread`` were not read.
+
+    ``progress`` is told how many of how many inputs are done.
+    """
     problems = [Problem(path=path, message=reason) for path, reason in unread]
     if flagged:
         root = project_root(common_folder(session.paths))
@@ -61,7 +66,12 @@ def analyse_inputs(
         )
         active = active_rules(session.settings) if check else ()
         jobs = [Job(path, report.sources.data(path), request, active) for path in flagged]
-        analyses = list(_analyse_all(jobs, session.jobs))
+        with rare_collections():
+            analyses = []
+            for analysis in _analyse_all(jobs, session.jobs):
+                analyses.append(analysis)
+                if progress is not None:
+                    progress(len(analyses), len(jobs))
         started = started_by_others(analyses, root)
         for number, analysis in enumerate(analyses):
             problems += [*analysis.reading.problems, *analysis.problems]

@@ -15,16 +15,30 @@ from qlint.linting.session import Session, common_folder, evidence_near
 from qlint.readers.gate import holds_launch, holds_run, launches
 from qlint.readers.input_kinds import KNOWN_INPUTS, is_input, is_launcher, starts_shell
 
+TYPE_CHECKING = False  # as type checkers know it, without the cost of importing typing
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    Progress: TypeAlias = Callable[[int, int], None]
+
 SUPPRESSION_MARKERS = (b"qlint:", b"noqa", b"NOQA")
 """An input without any of these holds no suppression worth looking for."""
 
 DEFAULT_STDIN_FILENAME = "<stdin>.py"
 
 
-def lint(session: Session, *, check: bool = True, weigh: bool = True) -> Report:
+def lint(
+    session: Session,
+    *,
+    check: bool = True,
+    weigh: bool = True,
+    progress: Progress | None = None,
+) -> Report:
     """Read all inputs of ``session`` and, with ``check``, run the selected rules over them.
 
-    With ``weigh`` the findings are weighed against the project's measurements.
+    With ``weigh`` the findings are weighed against the project's measurements. ``progress`` is told
+    how many of how many inputs that may hold a run are done.
     """
     report = Report()
     found = discover(
@@ -57,7 +71,7 @@ def lint(session: Session, *, check: bool = True, weigh: bool = True) -> Report:
     if flagged or unread:
         from qlint.linting.analysis import analyse_inputs
 
-        analyse_inputs(report, session, flagged, unread, check=check)
+        analyse_inputs(report, session, flagged, unread, check=check, progress=progress)
     if check and weigh and report.findings:
         _weigh(report, session)
     if check and (report.findings or suppressing):

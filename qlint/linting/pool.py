@@ -8,6 +8,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from qlint.linting.garbage import collect_rarely
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -23,7 +25,7 @@ def run_in_pool(
     A dying process takes the whole pool with it. Whatever the pool still owed is then done again
     with a pool for each task, so that only the culprit is lost.
     """
-    with ProcessPoolExecutor(processes, initializer=_leave_interrupts_to_parent) as pool:
+    with ProcessPoolExecutor(processes, initializer=_prepare) as pool:
         futures = [pool.submit(work, task) for task in tasks]
         for task, future in zip(tasks, futures, strict=True):
             yield _result(future) or _run_alone(work, task, crashed)
@@ -40,13 +42,14 @@ def _result(future: Future[Result]) -> Result | None:
 def _run_alone(
     work: Callable[[Task], Result], task: Task, crashed: Callable[[Task], Result]
 ) -> Result:
-    with ProcessPoolExecutor(1, initializer=_leave_interrupts_to_parent) as pool:
+    with ProcessPoolExecutor(1, initializer=_prepare) as pool:
         try:
             return pool.submit(work, task).result()
         except BrokenProcessPool:
             return crashed(task)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _prepare() -> None:
     """Ctrl-C reaches all processes; only the parent should speak."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    collect_rarely()

@@ -40,7 +40,7 @@ def read(path: str, data: bytes, request: Request) -> Reading:
 
             job = read_job(path, data, request)
             return job if job.recipes or job.problems else reading
-        from qlint.readers.companions import with_companions
+        from qlint.readers.companions.of_reading import with_companions
 
         return with_companions(reading, path, request)
     if suffix == ".ipynb":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qlint.readers.companions import with_companions
+from qlint.readers.companions.of_reading import with_companions
 from qlint.readers.python.reader import evaluate_python
 from qlint.readers.relocation import identified
 from qlint.readers.request import Request

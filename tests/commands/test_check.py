@@ -258,3 +258,23 @@ def test_an_unreadable_kind_is_a_clear_diagnostic(qlint: Call) -> None:
     assert "notes.md:1:1: QL001 error" in output
     assert "no reader for .md files" in output
     assert qlint("notes.md", "--force-exclude")[0] == 0
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_how_far_a_long_check_is(
+    qlint: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("bad.py").write_text(BAD)
+    monkeypatch.setattr("qlint.reporters.progress._QUIET_SECONDS", 0.0)
+    plain = qlint("bad.py")
+    assert plain[2] == ""
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    assert qlint("bad.py", "--quiet")[0] == 1
+    assert terminal.getvalue() == ""
+    assert qlint("bad.py")[:2] == plain[:2]
+    assert "read 1 of 1 files" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\x1b[K")

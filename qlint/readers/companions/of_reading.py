@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qlint.readers.companions.joining import join_named
-from qlint.readers.companions.loading import MAXIMUM_BYTES
 from qlint.readers.inputs_of import with_inputs
 from qlint.readers.project_files import ProjectFiles
 from qlint.readers.request import Request
@@ -17,6 +15,10 @@ def with_companions(reading: Reading, path: str, request: Request) -> Reading:
     reading = replace(reading, recipes=tuple(map(with_inputs, reading.recipes)))
     if not any(recipe.names for recipe in reading.recipes):
         return reading
+    # Few runs name any, and to know the formats takes a dozen modules.
+    from qlint.readers.companions.joining import join_named
+    from qlint.readers.companions.loading import MAXIMUM_BYTES
+
     files = ProjectFiles(path, request.root, request.display, request.written, request.started_in)
 
     def read(text: str) -> tuple[str, bytes] | None:

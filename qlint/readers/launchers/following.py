@@ -11,7 +11,7 @@ from qlint import readers
 from qlint.knowledge.programs import is_installed_module
 from qlint.readers.around import Around
 from qlint.readers.commands import Argument, Command
-from qlint.readers.companions import join_started
+from qlint.readers.companions.joining import join_started
 from qlint.readers.gate import holds_run, launches
 from qlint.readers.input_kinds import CONFIGURATIONS
 from qlint.readers.launch_syntax import read_launcher

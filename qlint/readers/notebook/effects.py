@@ -197,7 +197,7 @@ def _write(machine: Machine, command: Command, name: str, file: NotebookSource) 
         data, places = before.data + data, before.places.followed_by(places)
     project.written[path] = WrittenFile(data, places)
     project.parsed.pop(path, None)
-    project.loaded.pop(path, None)
+    machine.loaded.pop(path, None)
 
 
 def _change_folder(machine: Machine, text: str) -> None:

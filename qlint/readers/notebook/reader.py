@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from qlint.readers.companions import with_companions
+from qlint.readers.companions.of_reading import with_companions
 from qlint.readers.gate import check_text, holds_run
 from qlint.readers.launchers import follow
 from qlint.readers.notebook.assembly import Assembled, NotebookSource, assemble
@@ -96,7 +96,7 @@ class _NotebookReading:
         own = pinned_versions(source.commands, self.folder, request.root)
         self.versions = {**around, **own, **asked}
 
-    def evaluate(self, flips: Mapping[str, bool], uncalled: bool = False) -> Outcome:
+    def evaluate(self, flips: Mapping[str, bool]) -> Outcome:
         """Run the cells in order, each evaluation with a fresh disk and folder."""
         project = self.project
         project.folder = self.folder
@@ -104,7 +104,7 @@ class _NotebookReading:
             project.parsed.pop(path, None)
         project.written = dict(self.request.written)
         versions = {name: version for name, (version, _) in self.versions.items()}
-        return evaluate_script(self.source, project, self.request, versions, flips, uncalled)
+        return evaluate_script(self.source, project, self.request, versions, flips)
 
     def read(self, problems: Sequence[Problem]) -> Reading:
         """All runs: those of the cells, and those of the scripts that the cells start."""
@@ -112,10 +112,17 @@ class _NotebookReading:
         followed = self._follow(outcome)
         uncalled = not outcome.runs and not any(one.recipes for one in followed)
         if uncalled:
-            outcome = self.evaluate({}, uncalled)
+            outcome.enter_uncalled()
         outcome.assumptions = (*outcome.assumptions, *self.source.notes)
         maps = self._maps()
-        variants = find_variants(outcome, lambda flips: self.evaluate(flips, uncalled))
+
+        def again(flips: Mapping[str, bool]) -> Outcome:
+            other = self.evaluate(flips)
+            if uncalled:
+                other.enter_uncalled()
+            return other
+
+        variants = find_variants(outcome, again)
         texts = [parsed.text for parsed in self.project.parsed.values() if parsed is not None]
         own = build_recipes(outcome, variants, self.versions, texts, "notebook")
         joined = with_companions(

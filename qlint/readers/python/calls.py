@@ -12,6 +12,7 @@ from qlint.readers.python.frames import Frame
 from qlint.readers.python.machine import (
     MAX_CALL_DEPTH,
     MAX_DESCENTS,
+    MAX_DOUBTFUL_STEPS,
     MAX_RECURSION,
     Machine,
     Raised,
@@ -180,6 +181,11 @@ def call_function(
     if _is_too_deep(machine, function, arguments, frame):
         reason = f"{function.name}() is nested too deeply to follow"
         return unknown(frame, node, reason, *arguments.every())
+    patience = _patience(machine, function)
+    if patience == 0:
+        escape(machine, arguments, node, frame)
+        reason = f"{function.name}() is called in too many cases to follow it in all of them"
+        return unknown(frame, node, reason, *arguments.every())
     inner = Frame(function.closure.file, function.closure, function, function.owner)
     inner.receiver = receiver
     inner.doubts = machine.doubts
@@ -187,11 +193,25 @@ def call_function(
     machine.stack.append(function.node)
     machine.called.add(id(function.node))
     machine.depth += 1
+    before = machine.steps
     try:
         return _run_body(machine, function, inner, node, frame)
     finally:
         machine.stack.pop()
         machine.depth -= 1
+        if patience is not None:
+            machine.patience[function.node] = patience - (machine.steps - before)
+
+
+def _patience(machine: Machine, function: Function) -> int | None:
+    """How many steps more a function may take that is only perhaps called; None for no limit.
+
+    Functions that call each other from several places each, behind conditions that are not known,
+    are followed as often as there are ways through them all.
+    """
+    if not machine.doubts or function.node in machine.stack:
+        return None
+    return max(machine.patience.get(function.node, MAX_DOUBTFUL_STEPS), 0)
 
 
 def _is_too_deep(machine: Machine, function: Function, arguments: Arguments, frame: Frame) -> bool:

@@ -7,7 +7,7 @@ from functools import partial
 import libcst as cst
 
 from qlint.readers.python import operators
-from qlint.readers.python.conditions import Condition, condition_of, names_in
+from qlint.readers.python.conditions import Condition, condition_of
 from qlint.readers.python.evaluator import evaluate, handles
 from qlint.readers.python.flags import consult
 from qlint.readers.python.frames import Frame
@@ -53,7 +53,7 @@ def conditions_of(
     test: Value, node: cst.BaseExpression, frame: Frame
 ) -> tuple[Condition, Condition]:
     """The condition that a test which is not known stands for, and its opposite."""
-    names = [frame.find(name) for name in names_in(node)]
+    names = [frame.find(name) for name in frame.file.names(node)]
     return condition_of(test, node, code(frame.file, node), names)
 
 

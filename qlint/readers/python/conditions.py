@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 
 import libcst as cst
 
@@ -87,14 +87,3 @@ def _chosen_by(options: Sequence[Option]) -> tuple[Hashable, bool]:
         elif key != condition.key or holds is not agrees:
             return None, True
     return key, holds
-
-
-def names_in(node: cst.CSTNode) -> Iterator[str]:
-    """The names that an expression reads."""
-    if isinstance(node, cst.Name):
-        yield node.value
-    elif isinstance(node, cst.Attribute):
-        yield from names_in(node.value)
-    else:
-        for child in node.children:
-            yield from names_in(child)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from qlint.readers.commands import Command
@@ -13,7 +13,7 @@ from qlint.readers.python.calls import call_value
 from qlint.readers.python.flags import SUBCOMMAND
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.libraries.optional import is_loaded
-from qlint.readers.python.machine import Exhausted, Machine, Raised
+from qlint.readers.python.machine import Event, Exhausted, Machine, Raised
 from qlint.readers.python.project import Project
 from qlint.readers.python.recipes.collector import Collector, Run
 from qlint.readers.python.recipes.dead import dead_configurations
@@ -22,7 +22,7 @@ from qlint.readers.python.source import SourceFile
 from qlint.readers.python.values import Bound, Const, Function, UserClass, Value
 from qlint.readers.python.world import launched_world
 from qlint.readers.request import Request
-from qlint.recipe import DeadConfiguration
+from qlint.recipe import DeadConfiguration, Note
 
 _TRAINING = (".train(", ".fit(", ".backward(", "optimizer.step(", "Trainer(")
 
@@ -30,32 +30,80 @@ _TRAINING = (".train(", ".fit(", ".backward(", "optimizer.step(", "Trainer(")
 class Outcome:
     """What one evaluation found."""
 
-    __slots__ = (
-        "assumptions",
-        "commands",
-        "consulted",
-        "dead",
-        "exhausted",
-        "flags",
-        "notes",
-        "programs",
-        "runs",
-        "steps",
-    )
+    __slots__ = ("_collector", "_file", "_frame", "_machine", "assumptions", "exhausted")
 
-    def __init__(self, machine: Machine, collector: Collector, exhausted: str | None) -> None:
-        self.runs: list[Run] = collector.runs
-        self.assumptions = tuple(machine.assumptions)
-        self.flags = machine.flags
-        self.consulted = machine.consulted
-        self.dead: tuple[DeadConfiguration, ...] = dead_configurations(machine)
-        self.notes = noted(machine)
-        self.exhausted = exhausted
-        self.steps = machine.steps
-        self.commands = [event for event in machine.events if event.kind == "command"]
+    def __init__(
+        self, machine: Machine, collector: Collector, file: SourceFile, frame: Frame
+    ) -> None:
+        self._machine = machine
+        self._collector = collector
+        self._file = file
+        self._frame = frame
+        self.exhausted: str | None = None
+        """Why it did not come to its end, None where it did."""
+        self.assumptions: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs, in the order in which they train."""
+        return self._collector.runs
+
+    @property
+    def flags(self) -> Mapping[str, bool]:
+        """The switches that the script declares, with their values."""
+        return self._machine.flags
+
+    @property
+    def consulted(self) -> set[str]:
+        """The switches that a branch was decided on."""
+        return self._machine.consulted
+
+    @property
+    def steps(self) -> int:
+        """What it cost."""
+        return self._machine.steps
+
+    @property
+    def dead(self) -> tuple[DeadConfiguration, ...]:
+        """Configurations that reach no run."""
+        return dead_configurations(self._machine)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What is odd."""
+        return noted(self._machine)
+
+    @property
+    def commands(self) -> list[Event]:
         """Lines that a notebook hands to the shell."""
-        self.programs: tuple[Command, ...] = tuple(machine.programs)
+        return [event for event in self._machine.events if event.kind == "command"]
+
+    @property
+    def programs(self) -> tuple[Command, ...]:
         """Programs that the script starts itself."""
+        return tuple(self._machine.programs)
+
+    def start(self) -> None:
+        """Run the script."""
+        self._run(lambda: _run(self._machine, self._file, self._frame))
+
+    def enter_uncalled(self) -> None:
+        """Where nothing trains so far, go on with functions that nobody in the file calls."""
+        if self.runs or self.exhausted is not None:
+            return
+        machine, collector = self._machine, self._collector
+        self._run(lambda: _run_uncalled(machine, self._file, self._frame, collector))
+        if not self.runs:
+            self.exhausted = None  # The script itself was followed to its end, and trains nothing.
+
+    def _run(self, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except Exhausted as stopped:
+            self.exhausted = str(stopped)
+        except RecursionError:
+            self.exhausted = "evaluation stopped: the code is nested too deeply to follow"
+        self.assumptions = tuple(self._machine.assumptions)
 
 
 def evaluate_script(
@@ -64,34 +112,16 @@ def evaluate_script(
     request: Request,
     versions: Mapping[str, str],
     flips: Mapping[str, bool] | None = None,
-    uncalled: bool = True,
 ) -> Outcome:
-    """Run a script's configuration code abstractly, as it starts by itself.
-
-    Where nothing trains then, functions that nobody in the file calls are entry points too, unless
-    ``uncalled`` is False.
-    """
+    """Run a script's configuration code abstractly, as it starts by itself."""
     machine = Machine(project, request, versions, flips)
     machine.world = launched_world(machine.environment)
-    collector = Collector(machine)
-    project.loaded = {}
     frame = Frame(file)
     frame.slots.data["__name__"] = Const("__main__")
     frame.slots.data["__file__"] = Const(project.script)
-    exhausted: str | None = None
-    started = False
-    try:
-        _run(machine, file, frame)
-        started = True
-        if uncalled and not collector.runs:
-            _run_uncalled(machine, file, frame, collector)
-    except Exhausted as stopped:
-        exhausted = str(stopped)
-    except RecursionError:
-        exhausted = "evaluation stopped: the code is nested too deeply to follow"
-    if started and not collector.runs:
-        exhausted = None  # The script itself was followed to its end, and trains nothing.
-    return Outcome(machine, collector, exhausted)
+    outcome = Outcome(machine, Collector(machine), file, frame)
+    outcome.start()
+    return outcome
 
 
 def evaluate_module(
@@ -99,7 +129,6 @@ def evaluate_module(
 ) -> dict[str, Value]:
     """What the names of a module hold after its statements, as far as they could be followed."""
     machine = Machine(project, request, versions)
-    project.loaded = {}
     frame = Frame(file)
     frame.slots.data["__file__"] = Const(project.script)
     try:

@@ -110,15 +110,15 @@ def _public(machine: Machine, module: ModuleValue) -> set[str | None] | None:
 
 def load(machine: Machine, name: str, level: int, frame: Frame) -> ModuleValue | None:
     """Evaluate a module of the project; None where the name belongs to a library."""
-    found = machine.project.find_module(name, level, frame.file.path)
+    found = machine.project.find_module(name, level, frame.file.path, machine.searched)
     if found is None:
         return None
     return _evaluate_module(machine, found)
 
 
 def _evaluate_module(machine: Machine, found: LocalModule) -> ModuleValue | None:
-    loaded = machine.project.loaded.get(found.path)
-    if isinstance(loaded, ModuleValue):
+    loaded = machine.loaded.get(found.path)
+    if loaded is not None:
         return loaded
     file = machine.project.parse(found)
     if file is None:
@@ -131,7 +131,7 @@ def _evaluate_module(machine: Machine, found: LocalModule) -> ModuleValue | None
     module_frame.slots.data["__file__"] = Const(found.path)
     module = ModuleValue(found.name, module_frame)
     # Known before it has run: imports may be cyclic.
-    machine.project.loaded[found.path] = module
+    machine.loaded[found.path] = module
     loops, machine.loops = machine.loops, []
     try:
         with machine.journal.detached():

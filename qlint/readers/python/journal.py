@@ -88,6 +88,7 @@ class Journal:
             keys.update(dict.fromkeys(outcome))
         for slots, key in keys:
             options: list[Option] = []
+            present = False
             for condition, outcome in outcomes:
                 value = outcome[slots, key] if (slots, key) in outcome else slots.data.get(key)
                 if value is None and slots.fallback is not None:
@@ -97,7 +98,8 @@ class Journal:
                     value = Missing(f"{key} is set in some cases only", station)
                 if value is not None:
                     options.append(Option(value, condition))
-            if any(not isinstance(option.value, Missing) for option in options):
+                    present = present or not isinstance(value, Missing)
+            if present:
                 self.write(slots, key, one_of(options, station))
             else:
                 self.delete(slots, key)

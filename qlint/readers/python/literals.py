@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import libcst as cst
@@ -25,7 +26,7 @@ _CONVERSIONS: dict[str, Callable[[object], str]] = {"r": repr, "s": str, "a": as
 @handles(cst.Integer, cst.Float, cst.Imaginary, cst.SimpleString)
 def _literal(machine: Machine, node: Any, frame: Frame) -> Value:
     try:
-        value = _read_literal(node)
+        value = frame.file.constant(node, _read_literal)
     except (ValueError, SyntaxError, OverflowError, MemoryError):
         return unknown(frame, node, "a literal too large to read")
     return Const(value, Trace("literal", frame.file, node))
@@ -78,8 +79,11 @@ def _formatted(machine: Machine, node: cst.FormattedString, frame: Frame) -> Val
 
 def _unescaped(text: str, node: cst.FormattedString) -> str:
     text = text.replace("{{", "{").replace("}}", "}")
-    if "\\" not in text or "r" in node.prefix.lower():
-        return text
+    return text if "\\" not in text or "r" in node.prefix.lower() else _without_escapes(text)
+
+
+@lru_cache(maxsize=4096)
+def _without_escapes(text: str) -> str:
     try:
         return str(ast.literal_eval(f'"""{text}"""'))
     except (SyntaxError, ValueError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import libcst as cst
@@ -12,12 +11,10 @@ from qlint.readers.python.conditions import Condition
 from qlint.readers.python.environment import Environment
 from qlint.readers.python.journal import Journal, Outcome
 from qlint.readers.python.source import SourceFile, Step, Trace
-from qlint.readers.python.values import Instance, Unknown, Value
+from qlint.readers.python.values import Instance, ModuleValue, Unknown, Value
 from qlint.readers.python.words import Word, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from qlint.readers.commands import Command
     from qlint.readers.python.frames import Frame
     from qlint.readers.python.project import Project
@@ -29,6 +26,8 @@ MAX_RECURSION = 2
 """How deep a function that calls itself is followed where what it is given is not known."""
 MAX_DESCENTS = 3_000
 """Calls deeper than that on data that is known, in one evaluation."""
+MAX_DOUBTFUL_STEPS = 6_000
+"""Steps that one function takes, over all calls of it that are not known to happen."""
 
 
 class Exhausted(Exception):
@@ -96,6 +95,8 @@ class Machine:
         self.descents = 0
         """Calls that functions made of themselves on known data, deeper than others go."""
         self.stack: list[cst.CSTNode] = []
+        self.patience: dict[cst.CSTNode, int] = {}
+        """What is left of the steps that functions may take where it is not known to be called."""
         self.events: list[Event] = []
         self.assumptions: dict[str, None] = {}
         self.conditions: list[str] = []
@@ -125,6 +126,10 @@ class Machine:
         """Programs that the script starts."""
         self.moved_to: str | None = None
         """The folder that the script has changed to: programs that it starts run there."""
+        self.loaded: dict[str, ModuleValue] = {}
+        """Modules of the project that were imported, by path."""
+        self.searched: list[str] = []
+        """Folders that the script has added to ``sys.path``."""
         self.world: Value | None = None
         """The number of processes that run the script; None where nothing says it."""
 
@@ -162,33 +167,25 @@ class Machine:
         for observer in self.observers:
             observer(event)
 
-    @contextmanager
-    def under(self, condition: str) -> Iterator[None]:
-        """Evaluate under a condition that is not known."""
-        self.conditions.append(condition)
-        known = len(self.facts)
-        if isinstance(condition, Condition):
-            self.facts.append(condition)
-        try:
-            yield
-        finally:
-            del self.facts[known:]
-            self.conditions.pop()
-
     def fork(self, run: Callable[[], Any], condition: str) -> tuple[Any, Outcome]:
-        """Run one branch and undo it; returns its result and what it left behind.
+        """Run one branch under its condition and undo it; its result and what it left behind.
 
         A branch that raises leaves nothing behind.
         """
         self.journal.begin()
         self.doubts += 1
+        self.conditions.append(condition)
+        known = len(self.facts)
+        if isinstance(condition, Condition):
+            self.facts.append(condition)
         try:
-            with self.under(condition):
-                result = run()
+            result = run()
         except BaseException:
             self.journal.take_back()
             raise
         finally:
+            del self.facts[known:]
+            self.conditions.pop()
             self.doubts -= 1
         return result, self.journal.take_back()
 
@@ -221,8 +218,9 @@ def trace(
     *parents: Trace | None,
 ) -> Trace:
     """A station at a node of the file that the frame belongs to."""
-    known = tuple(parent for parent in parents if parent is not None)
-    return Trace(step, frame.file, node, via, known)
+    if None in parents:
+        parents = tuple(parent for parent in parents if parent is not None)
+    return Trace(step, frame.file, node, via, parents)  # type: ignore[arg-type]
 
 
 def unknown(

@@ -12,6 +12,7 @@ from qlint.readers.python.evaluator import evaluate
 from qlint.readers.python.frames import Frame
 from qlint.readers.python.iteration import elements
 from qlint.readers.python.machine import Machine, code, unknown
+from qlint.readers.python.nodes import children
 from qlint.readers.python.values import (
     Const,
     Instance,
@@ -199,5 +200,5 @@ def _lose(pattern: cst.CSTNode, captured: Captures, frame: Frame) -> None:
     """Names that a pattern captures from what is not known."""
     if isinstance(pattern, cst.MatchAs | cst.MatchStar) and pattern.name is not None:
         captured[pattern.name.value] = unknown(frame, pattern, "matched by what is not known")
-    for child in pattern.children:
+    for child in children(pattern):
         _lose(child, captured, frame)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
 
 import libcst as cst
 
@@ -15,12 +14,12 @@ from qlint.readers.places import WrittenFile
 from qlint.readers.project_files import ProjectFiles
 from qlint.readers.python.libraries.optional import load_for
 from qlint.readers.python.source import SourceFile
-from qlint.readers.python.values import ModuleValue
 from qlint.recipe import Problem
 
 MAX_MODULES = 60
-_KEPT = 64
-"""Parsed files that are kept; a tree takes some megabytes."""
+_KEPT = 3_000_000
+"""Bytes of source text that are kept parsed. A tree takes 60 times as much memory, and as much
+again once the positions in it are asked for."""
 MAX_MODULE_BYTES = 1_000_000
 
 _SOURCES = frozenset({"transformers", "peft", "trl", "accelerate", "torch", "bitsandbytes"})
@@ -43,12 +42,41 @@ class LocalModule:
         self.path = path
 
 
-@lru_cache(maxsize=_KEPT)
+class _Parsed:
+    """The files parsed last, the latest at the end: scripts of one project share its modules."""
+
+    def __init__(self) -> None:
+        self._files: dict[tuple[str, bytes], SourceFile | Problem] = {}
+        self._size = 0
+
+    def get(self, path: str, data: bytes) -> SourceFile | Problem:
+        """A file, parsed now or earlier."""
+        key = path, data
+        found = self._files.pop(key, None)
+        if found is None:
+            found = _parse(path, data)
+            self._size += len(data)
+        self._files[key] = found
+        while self._size > _KEPT and len(self._files) > 1:
+            oldest = next(iter(self._files))
+            del self._files[oldest]
+            self._size -= len(oldest[1])
+        return found
+
+
+_parsed = _Parsed()
+
+
 def parse_source(path: str, data: bytes) -> SourceFile | Problem:
     """Parse one file behind the gate that keeps hostile input away from the parser.
 
-    The last files are kept: the commands of a launcher start one script again and again.
+    The last files are kept: a launcher starts one script again and again, and many scripts import
+    the same modules.
     """
+    return _parsed.get(path, data)
+
+
+def _parse(path: str, data: bytes) -> SourceFile | Problem:
     text = check_text(data, path)
     if isinstance(text, Problem):
         return text
@@ -81,8 +109,6 @@ class Project(ProjectFiles):
     ) -> None:
         super().__init__(script, root, display, written, started_in)
         self.script = script
-        self.loaded: dict[str, ModuleValue] = {}
-        self._searched: list[str] = []
         self._parsed: dict[str, SourceFile | None] = {} if cache is None else cache
 
     @property
@@ -90,11 +116,10 @@ class Project(ProjectFiles):
         """Files parsed so far; shared by all evaluations of one script."""
         return self._parsed
 
-    def search(self, folder: str) -> None:
-        """Look for modules in a folder as well, as ``sys.path.append`` does."""
+    def search_folder(self, folder: str) -> str | None:
+        """Where modules are looked for after ``sys.path.append(folder)``; None where not here."""
         path = os.path.normpath(os.path.join(self.folder, folder))
-        if self.inside(path) and path not in self._searched:
-            self._searched.append(path)
+        return path if self.inside(path) else None
 
     def library_has(self, root: str, name: str) -> bool:
         """Whether a known library has this name, for ``from library import *``."""
@@ -108,8 +133,13 @@ class Project(ProjectFiles):
         inner = os.path.relpath(folder, self.root).split(os.sep)
         return not _SOURCES.isdisjoint(inner)
 
-    def find_module(self, name: str, level: int, from_path: str) -> LocalModule | None:
-        """The file of a module of this project; None where the name belongs to a library."""
+    def find_module(
+        self, name: str, level: int, from_path: str, searched: Iterable[str] = ()
+    ) -> LocalModule | None:
+        """The file of a module of this project; None where the name belongs to a library.
+
+        ``searched`` are folders that the program has added to ``sys.path``.
+        """
         top = name.split(".", 1)[0]
         if level == 0 and (not name or top in _LIBRARY_ROOTS or top in sys.stdlib_module_names):
             return None
@@ -125,7 +155,7 @@ class Project(ProjectFiles):
         else:
             folders = [self.folder, *self.above()]
             sources = [os.path.join(folder, "src") for folder in folders]
-            bases = [*folders, *self._searched, *sources]
+            bases = [*folders, *searched, *sources]
         relative = name.replace(".", os.sep) if name else ""
         for base in bases:
             stem = os.path.join(base, relative) if relative else base

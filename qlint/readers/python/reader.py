@@ -51,12 +51,13 @@ def evaluate_python(path: str, data: bytes, request: Request) -> Evaluated:
     used = request.versions_for(path)
     versions = {name: version for name, (version, _) in used.items()}
 
-    def evaluate(flips: Mapping[str, bool], uncalled: bool = False) -> Outcome:
+    def evaluate(flips: Mapping[str, bool]) -> Outcome:
         project.written = dict(request.written)
-        return evaluate_script(file, project, request, versions, flips, uncalled)
+        return evaluate_script(file, project, request, versions, flips)
 
     base_flips: dict[str, bool] = {}
     outcome = evaluate(base_flips)
+    written = project.written
     for switch in _starters(outcome):
         started = evaluate({switch: True})
         if started.runs:
@@ -66,12 +67,20 @@ def evaluate_python(path: str, data: bytes, request: Request) -> Evaluated:
             break
     uncalled = not outcome.runs
     if uncalled:
-        outcome = evaluate({}, uncalled=True)
+        project.written = written
+        outcome.enter_uncalled()
     if not outcome.runs:
         return Evaluated(Reading(shown, problems=stopped(shown, outcome)), outcome.programs)
     variants: list[tuple[Variant, ...]] = [() for _ in outcome.runs]
     if not request.decided:
-        variants = find_variants(outcome, lambda flips: evaluate({**base_flips, **flips}, uncalled))
+
+        def again(flips: Mapping[str, bool]) -> Outcome:
+            other = evaluate({**base_flips, **flips})
+            if uncalled:
+                other.enter_uncalled()
+            return other
+
+        variants = find_variants(outcome, again)
     texts = [parsed.text for parsed in project.parsed.values() if parsed is not None]
     recipes = build_recipes(outcome, variants, used, texts)
     problems = stopped(shown, outcome)

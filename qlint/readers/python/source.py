@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
+from qlint.readers.python.nodes import assignments, children, names_read
 from qlint.recipe import Origin
 
 _NOWHERE = (1, 1, 1, 1)
@@ -31,7 +32,17 @@ def _positions_of(module: cst.Module) -> Mapping[cst.CSTNode, CodeRange]:
 class SourceFile:
     """One parsed file. Positions are resolved for the whole file on the first demand, then kept."""
 
-    __slots__ = ("_codes", "_loop_names", "_positions", "module", "path", "text")
+    __slots__ = (
+        "_assigned",
+        "_codes",
+        "_constants",
+        "_loop_names",
+        "_names",
+        "_positions",
+        "module",
+        "path",
+        "text",
+    )
 
     def __init__(self, path: str, text: str, module: cst.Module) -> None:
         self.path = path
@@ -39,7 +50,10 @@ class SourceFile:
         self.module = module
         self._positions: Mapping[cst.CSTNode, CodeRange] | None = None
         self._codes: dict[cst.CSTNode, str] = {}
+        self._constants: dict[cst.CSTNode, object] = {}
+        self._names: dict[cst.CSTNode, tuple[str, ...]] = {}
         self._loop_names: dict[cst.CSTNode, tuple[set[str], set[str]]] = {}
+        self._assigned: dict[cst.CSTNode, list[str]] | None = None
 
     def code(self, node: cst.CSTNode) -> str:
         """The text of a node on one line."""
@@ -48,6 +62,28 @@ class SourceFile:
             text = " ".join(self.module.code_for_node(node).split())
             self._codes[node] = text
         return text
+
+    def constant(self, node: cst.CSTNode, read: Callable[[cst.CSTNode], object]) -> object:
+        """The value of a literal, which ``read`` gives: many are evaluated again and again."""
+        if node not in self._constants:
+            self._constants[node] = read(node)
+        return self._constants[node]
+
+    def names(self, node: cst.CSTNode) -> tuple[str, ...]:
+        """The names that an expression reads."""
+        found = self._names.get(node)
+        if found is None:
+            found = self._names[node] = names_read(node)
+        return found
+
+    def names_assigned(self, node: cst.CSTNode) -> list[str]:
+        """The plain names that the value at a node is assigned to."""
+        if self._assigned is None:
+            self._assigned = {}
+            for one in assignments(self.module):
+                names = (target.target for target in one.targets)
+                self._assigned[one.value] = [n.value for n in names if isinstance(n, cst.Name)]
+        return self._assigned.get(node, [])
 
     def loop_names(self, node: cst.CSTNode) -> tuple[set[str], set[str]]:
         """The names that a loop assigns, and those that it reads."""
@@ -88,7 +124,7 @@ def _note_names(node: cst.CSTNode, assigned: set[str], read: set[str]) -> None:
             for element in node.target.elements:
                 if isinstance(element.value, cst.Name):
                     assigned.add(element.value.value)
-    for child in node.children:
+    for child in children(node):
         _note_names(child, assigned, read)
 
 

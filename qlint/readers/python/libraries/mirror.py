@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import io
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from qlint.readers.python.libraries.options import Given, Option, Refused, values_of, with_switches
@@ -47,6 +48,10 @@ class _Note(argparse.Action):
         setattr(namespace, self.dest, [*kept, given])
 
 
+_FORMATTER = partial(argparse.HelpFormatter, width=80)
+"""Made for each option, to check it; without a width it looks for a terminal."""
+
+
 def mirror(
     options: Sequence[Option], parser: argparse.ArgumentParser | None = None
 ) -> argparse.ArgumentParser:
@@ -77,6 +82,7 @@ def quiet_parser(**settings: Any) -> argparse.ArgumentParser:
         add_help=False,
         argument_default=argparse.SUPPRESS,
         conflict_handler="resolve",
+        formatter_class=_FORMATTER,
         **settings,
     )
 

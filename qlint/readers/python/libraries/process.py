@@ -194,6 +194,7 @@ def search_path(machine: Machine, call: Call) -> Value:
     given = call.arguments.positional
     value = given[-1] if given else Const(None)
     text = known_text(value) or path_text(value)
-    if text:
-        machine.project.search(text)
+    folder = machine.project.search_folder(text) if text else None
+    if folder is not None and folder not in machine.searched:
+        machine.searched.append(folder)
     return Const(None)

@@ -7,7 +7,6 @@ import re
 import libcst as cst
 
 from qlint.readers.python.machine import Event, Machine, trace
-from qlint.readers.python.source import SourceFile
 from qlint.readers.python.values import Instance
 from qlint.recipe import DeadConfiguration
 
@@ -51,7 +50,7 @@ def _constructor(event: Event) -> str | None:
 
 def _is_named_again(event: Event) -> bool:
     """Whether the name that it is assigned to stands elsewhere; True where it has no name."""
-    names = _targets(event.frame.file, event.node)
+    names = event.frame.file.names_assigned(event.node)
     if not names:
         return True
     text = re.sub(r"#.*", "", event.frame.file.text)
@@ -59,23 +58,3 @@ def _is_named_again(event: Event) -> bool:
         len(re.findall(rf"(?<![\w.]){re.escape(name)}(?!\w)(?!\s*=[^=])", text)) > 0
         for name in names
     )
-
-
-def _targets(file: SourceFile, node: cst.CSTNode) -> list[str]:
-    """The plain names that a call is assigned to."""
-    finder = _Assignments(node)
-    file.module.visit(finder)
-    return finder.names
-
-
-class _Assignments(cst.CSTVisitor):
-    def __init__(self, wanted: cst.CSTNode) -> None:
-        super().__init__()
-        self.wanted = wanted
-        self.names: list[str] = []
-
-    def visit_Assign(self, node: cst.Assign) -> None:  # noqa: N802 - libcst's naming
-        if node.value is self.wanted:
-            for target in node.targets:
-                if isinstance(target.target, cst.Name):
-                    self.names.append(target.target.value)

@@ -8,6 +8,7 @@ import libcst as cst
 
 from qlint.knowledge import libraries, models
 from qlint.readers.python.machine import Machine
+from qlint.readers.python.nodes import walk
 from qlint.readers.python.recipes.conversion import spread
 from qlint.readers.python.source import SourceFile, Trace
 from qlint.readers.python.values import (
@@ -147,10 +148,7 @@ class _Loops(cst.CSTVisitor):
 
 
 def _parts(node: cst.CSTNode) -> list[cst.CSTNode]:
-    found = [node]
-    for child in node.children:
-        found.extend(_parts(child))
-    return found
+    return list(walk(node))
 
 
 def _skips(node: cst.If) -> bool:

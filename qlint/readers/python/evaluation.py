@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -81,10 +82,10 @@ def evaluate_script(
     exhausted: str | None = None
     started = False
     try:
-        _run(machine, file, frame)
+        ended = _run(machine, file, frame)
         started = True
         if uncalled and not collector.runs:
-            _run_uncalled(machine, file, frame, collector)
+            _run_uncalled(machine, file, frame, collector, request.decided and not ended)
     except Exhausted as stopped:
         exhausted = str(stopped)
     except RecursionError:
@@ -110,27 +111,50 @@ def evaluate_module(
     return {str(name): value for name, value in frame.slots.data.items()}
 
 
-def _run(machine: Machine, file: SourceFile, frame: Frame) -> None:
+def _run(machine: Machine, file: SourceFile, frame: Frame) -> bool:
+    """Run a file; whether a part of it ended early."""
     parts = file.parts()
-    for part in parts:
-        _run_part(machine, part, frame, "script" if len(parts) == 1 else "cell")
+    what = "script" if len(parts) == 1 else "cell"
+    ended = [_ends_early(machine, part, frame, what) for part in parts]
+    return any(ended)
 
 
-def _run_part(machine: Machine, part: Sequence[Any], frame: Frame, what: str) -> None:
+def _ends_early(machine: Machine, part: Sequence[Any], frame: Frame, what: str) -> bool:
     try:
         run_statements(machine, part, frame)
     except Raised as raised:
         machine.assume(f"the {what} ends before '{raised.reason}'")
+        return True
+    return False
 
 
-def _run_uncalled(machine: Machine, file: SourceFile, frame: Frame, collector: Collector) -> None:
-    """Functions that nobody in the file calls and that train are entry points for others."""
+def _was_left_out(machine: Machine, function: Function, frame: Frame) -> bool:
+    """Whether a function that ran holds a call of this one, on a way that was not taken."""
+    call = re.compile(rf"(?<![\w.]){re.escape(function.name)}[ \t]*\(")
+    return any(
+        isinstance(other, Function)
+        and other is not function
+        and id(other.node) in machine.called
+        and call.search(function.closure.file.module.code_for_node(other.node)) is not None
+        for other in frame.slots.data.values()
+    )
+
+
+def _run_uncalled(
+    machine: Machine, file: SourceFile, frame: Frame, collector: Collector, decided: bool
+) -> None:
+    """Functions that nobody in the file calls and that train are entry points for others.
+
+    ``decided`` where a command starts the script, which was followed to its end.
+    """
     commands = _commands(file, frame)
     _run_commands(machine, commands, frame)
     if collector.runs or (machine.argv and machine.argv[0] in commands):
         return
     for value in list(frame.slots.data.values()):
         if isinstance(value, Function) and value.closure.file is file:
+            if decided and _was_left_out(machine, value, frame):
+                continue
             _try_uncalled(machine, value, frame)
         elif isinstance(value, UserClass) and value.frame.file is file and not collector.runs:
             _try_class(machine, value, frame)

@@ -21,6 +21,9 @@ class Place(NamedTuple):
     """Columns that were cut off the start of the line."""
     path: str | None = None
     """How the input is shown in which the line stands, where that is another one than the map's."""
+    exactly: tuple[int, int, int] | None = None
+    """Column, end line and end column of the one value that the line holds, if it is such a line:
+    a line of a file that a program makes of its values."""
 
 
 class LineMap:
@@ -63,3 +66,10 @@ class WrittenFile:
     places: LineMap
     lost: str | None = None
     open: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedFile(WrittenFile):
+    """A file that a program makes of a value of its own, which is what reading it again gives."""
+
+    value: object = None

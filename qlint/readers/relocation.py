@@ -29,6 +29,18 @@ def move_origin(origin: Origin, maps: Maps) -> Origin:
     if found is None or origin.line is None:
         return origin
     place = found.place(origin.line)
+    if place.exactly is not None:
+        column, last, last_column = place.exactly
+        return replace(
+            origin,
+            path=found.path,
+            line=place.line,
+            column=column,
+            cell=place.cell,
+            physical_line=place.physical_line,
+            end_line=last,
+            end_column=last_column,
+        )
     end_line, end_column = origin.end_line, origin.end_column
     if end_line is not None:
         end = found.place(end_line)

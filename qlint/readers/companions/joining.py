@@ -59,6 +59,7 @@ def _join(merging: Merging, format_name: str, named: Field, read: Read) -> None:
 
 
 def _merge(merging: Merging, companion: Companion, named: tuple[Origin, ...], read: Read) -> None:
+    merging.share(companion)
     if companion.format == "deepspeed":
         deepspeed.merge(merging, companion, *named)
     elif companion.format == "accelerate":
@@ -78,7 +79,10 @@ def _lose(merging: Merging, format_name: str, reason: str, named: Field) -> None
     """What a configuration that is not there leaves open."""
     origin = named.origin
     place = origin[-1] if origin else Origin()
-    if format_name == "deepspeed":
+    if format_name == "deepspeed" and named.state is State.UNKNOWN:
+        if merging.field("distributed").state is not State.SET:
+            merging.fields["distributed"] = named  # It may be that none is named.
+    elif format_name == "deepspeed":
         station = replace(place, via=f"DeepSpeed is named; {reason}")
         merging.fields["distributed"] = Field(State.SET, "deepspeed", (*origin, station))
         premise = "no optimizer, scheduler or batch size of its own"

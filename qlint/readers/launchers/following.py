@@ -25,7 +25,7 @@ from qlint.readers.launchers.processes import WORLD_SIZE, task_variables, world_
 from qlint.readers.launchers.purposes import seems_to_do_else, seems_to_train
 from qlint.readers.launchers.runs import as_run_of, left_open
 from qlint.readers.launchers.understanding import understand
-from qlint.readers.places import LineMap, Place
+from qlint.readers.places import GeneratedFile, LineMap, Place
 from qlint.readers.project_files import ProjectFiles
 from qlint.readers.relocation import identified, move_dead, move_note, move_problem
 from qlint.readers.request import Request
@@ -216,6 +216,8 @@ class _Step:
             return False
         shown = self._shown(found.path)
         reading = readers.read(found.path, data, replace(self.request, display_path=shown))
+        if isinstance(self.command.written.get(found.path), GeneratedFile):
+            reading = replace(reading, notes=())  # Nobody wrote this text: there are only values.
         if found.presumed is not None:
             reading = _presuming(reading, (found.presumed,))
         self.following.take(reading, self, shown)

@@ -21,6 +21,7 @@ def started_by_others(analyses: Sequence[Analysis], root: str) -> set[int]:
     so does what only a reading that is left out names.
     """
     own = [_real(analysis.reading.path, root) for analysis in analyses]
+    led_through = _led_through(analyses, root)
     parts = [_parts(analysis, root) - {path} for analysis, path in zip(analyses, own, strict=True)]
     named = set().union(*parts)
     started: set[str] = set()
@@ -30,8 +31,34 @@ def started_by_others(analyses: Sequence[Analysis], root: str) -> set[int]:
     return {
         number
         for number, analysis in enumerate(analyses)
-        if own[number] in started and analysis.reading.recipes
+        if analysis.reading.recipes
+        and (own[number] in started or _is_way(analysis, own[number], led_through, root))
     }
+
+
+_Ways = dict[tuple[str, int], set[str]]
+"""For each place that trains in a run that another input starts: the files its values went by."""
+
+
+def _led_through(analyses: Sequence[Analysis], root: str) -> _Ways:
+    ways: _Ways = {}
+    for analysis in analyses:
+        for recipe in analysis.reading.recipes:
+            if recipe.trains_at is None:
+                continue
+            paths = {one.path for field in recipe.fields.values() for one in field.origin}
+            place = _real(recipe.trains_at.path, root), recipe.trains_at.line
+            ways.setdefault(place, set()).update(_real(path, root) for path in paths if path)
+    return ways
+
+
+def _is_way(analysis: Analysis, own: str, ways: _Ways, root: str) -> bool:
+    """Whether a module's runs are those of other inputs, whose values went through it."""
+    return all(
+        recipe.trains_at is None
+        and own in ways.get((_real(recipe.source.path, root), recipe.source.line), ())
+        for recipe in analysis.reading.recipes
+    )
 
 
 def _parts(analysis: Analysis, root: str) -> set[str]:

@@ -76,6 +76,19 @@ def read_configuration(path: str, data: bytes, request: Request) -> Reading:
     return Reading(shown, tuple(recipes), notes=tuple(notes), companions=tuple(found))
 
 
+def recognised(path: str, data: bytes) -> str | None:
+    """The framework that a configuration is for, whether it trains or not; None where unknown."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in _KINDS:
+        return None
+    try:
+        roots = [document.root for document in load(data, suffix)]
+    except Refusal:
+        return None
+    names = (registry.recognise(root) for root in roots if isinstance(root, Mapping))
+    return next((name for name in names if name is not None), None)
+
+
 def _start(
     shown: str,
     suffix: str,

@@ -203,3 +203,53 @@ def test_the_launchers_of_the_fixtures(project: Project) -> None:
     assert not good
     bad = project.findings(str(FIXTURES / "pitfalls"))
     assert {code for code, _, _ in bad} >= {"QL101", "QL102", "QL103", "QL104", "QL105"}
+
+
+def test_a_module_between_the_launcher_and_its_training_is_no_run(project: Project) -> None:
+    project.write(
+        {
+            "app/__init__.py": "",
+            "app/__main__.py": "from app.main import main\nmain()\n",
+            "app/main.py": (
+                "import argparse\nfrom app.trainer import train\n"
+                "def main():\n    parser = argparse.ArgumentParser()\n"
+                '    parser.add_argument("--lr", type=float, default=1e-3)\n'
+                "    train(parser.parse_args().lr)\n"
+                'if __name__ == "__main__":\n    main()\n'
+            ),
+            "app/trainer.py": (
+                "from transformers import AutoModelForCausalLM, Trainer, TrainingArguments\n"
+                "from peft import LoraConfig, get_peft_model\n"
+                "def train(lr):\n"
+                '    model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+                "    model = get_peft_model(model, LoraConfig(r=8))\n"
+                '    args = TrainingArguments("out", learning_rate=lr)\n'
+                "    Trainer(model=model, args=args).train()\n"
+            ),
+            "run.sh": "python -m app --lr 2e-4\n",
+        }
+    )
+    assert project.runs(".") == [("run.sh:1", 2e-4)]
+
+
+def test_a_command_that_leads_past_the_training_is_no_run(project: Project) -> None:
+    script = SCRIPT.replace("Trainer(", "def train():\n    Trainer(").replace(
+        "given =", 'parser.add_argument("--evaluate", action="store_true")\ngiven ='
+    )
+    main = "def main():\n    if given.evaluate:\n        return\n    train()\nmain()\n"
+    project.write({"train.py": script + main, "run.sh": "python train.py --evaluate\n"})
+    assert project.runs("run.sh") == []
+    project.write({"run.sh": "python train.py --lr 2e-4\n"})
+    assert project.runs("run.sh") == [("run.sh:1", 2e-4)]
+
+
+def test_a_configuration_that_only_evaluates_is_no_run(project: Project) -> None:
+    text = (
+        "model_name_or_path: x\nstage: sft\ndo_train: 0\ndo_eval: 1\nfinetuning_type: lora\n"
+        "lora_target: all\ntemplate: llama3\ndataset: d\nlearning_rate: 0.0001\n"
+        "per_device_train_batch_size: 1\n"
+    )
+    project.write({"eval.yaml": text, "run.sh": "llamafactory-cli train eval.yaml\n"})
+    assert project.runs(".") == []
+    project.write({"eval.yaml": text.replace("do_train: 0", "do_train: 1")})
+    assert project.runs(".") == [("run.sh:1", 1e-4)]

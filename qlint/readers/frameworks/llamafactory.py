@@ -52,7 +52,7 @@ def read(sheet: Sheet) -> None:
 def _trains(sheet: Sheet) -> bool:
     switch = sheet.root.get("do_train")
     if switch is not None:
-        return sheet.value("do_train") is not False
+        return sheet.value("do_train") not in (False, 0)
     if sheet.node("export_dir") is not None:
         return False
     if sheet.elsewhere is not None or any(sheet.node(key) is not None for key in _TRAINING):

@@ -12,6 +12,7 @@ from qlint.knowledge.programs import is_installed_module
 from qlint.readers.around import Around
 from qlint.readers.commands import Argument, Command
 from qlint.readers.companions.joining import join_started
+from qlint.readers.configuration import recognised
 from qlint.readers.gate import holds_run, launches
 from qlint.readers.input_kinds import CONFIGURATIONS
 from qlint.readers.launch_syntax import read_launcher
@@ -182,7 +183,7 @@ class _Step:
             return False
         further = (".py",) if starts == "tool" else ()
         for configuration in self.files.configurations(self.launch.arguments, further):
-            if self._read_file(configuration):
+            if self._read_file(configuration) or self._configures_else(configuration):
                 return True
         return self._read_known() or self._note_absent()
 
@@ -221,6 +222,13 @@ class _Step:
             reading = _presuming(reading, (found.presumed,))
         self.following.take(reading, self, shown)
         return bool(reading.recipes)
+
+    def _configures_else(self, found: Found) -> bool:
+        """Whether a tool is given a configuration of its own that trains nothing: it evaluates."""
+        data = self._data(found)
+        if self.launch.starts != "tool" or data is None:
+            return False
+        return recognised(found.path, data) is not None
 
     def _read_input(self) -> bool:
         """A script that is fed to Python where it stands."""

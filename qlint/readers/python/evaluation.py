@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,9 @@ _TRAINING = (".train(", ".fit(", ".backward(", "optimizer.step(", "Trainer(")
 class Outcome:
     """What one evaluation found."""
 
-    __slots__ = ("_collector", "_file", "_frame", "_machine", "assumptions", "exhausted")
+    __slots__ = (
+        "_collector", "_ended_early", "_file", "_frame", "_machine", "assumptions", "exhausted",
+    )  # fmt: skip
 
     def __init__(
         self, machine: Machine, collector: Collector, file: SourceFile, frame: Frame
@@ -39,6 +42,7 @@ class Outcome:
         self._collector = collector
         self._file = file
         self._frame = frame
+        self._ended_early = False
         self.exhausted: str | None = None
         """Why it did not come to its end, None where it did."""
         self.assumptions: tuple[str, ...] = ()
@@ -85,14 +89,19 @@ class Outcome:
 
     def start(self) -> None:
         """Run the script."""
-        self._run(lambda: _run(self._machine, self._file, self._frame))
+
+        def run() -> None:
+            self._ended_early = _run(self._machine, self._file, self._frame)
+
+        self._run(run)
 
     def enter_uncalled(self) -> None:
         """Where nothing trains so far, go on with functions that nobody in the file calls."""
         if self.runs or self.exhausted is not None:
             return
         machine, collector = self._machine, self._collector
-        self._run(lambda: _run_uncalled(machine, self._file, self._frame, collector))
+        decided = machine.request.decided and not self._ended_early
+        self._run(lambda: _run_uncalled(machine, self._file, self._frame, collector, decided))
         if not self.runs:
             self.exhausted = None  # The script itself was followed to its end, and trains nothing.
 
@@ -139,27 +148,50 @@ def evaluate_module(
     return {str(name): value for name, value in frame.slots.data.items()}
 
 
-def _run(machine: Machine, file: SourceFile, frame: Frame) -> None:
+def _run(machine: Machine, file: SourceFile, frame: Frame) -> bool:
+    """Run a file; whether a part of it ended early."""
     parts = file.parts()
-    for part in parts:
-        _run_part(machine, part, frame, "script" if len(parts) == 1 else "cell")
+    what = "script" if len(parts) == 1 else "cell"
+    ended = [_ends_early(machine, part, frame, what) for part in parts]
+    return any(ended)
 
 
-def _run_part(machine: Machine, part: Sequence[Any], frame: Frame, what: str) -> None:
+def _ends_early(machine: Machine, part: Sequence[Any], frame: Frame, what: str) -> bool:
     try:
         run_statements(machine, part, frame)
     except Raised as raised:
         machine.assume(f"the {what} ends before '{raised.reason}'")
+        return True
+    return False
 
 
-def _run_uncalled(machine: Machine, file: SourceFile, frame: Frame, collector: Collector) -> None:
-    """Functions that nobody in the file calls and that train are entry points for others."""
+def _was_left_out(machine: Machine, function: Function, frame: Frame) -> bool:
+    """Whether a function that ran holds a call of this one, on a way that was not taken."""
+    call = re.compile(rf"(?<![\w.]){re.escape(function.name)}[ \t]*\(")
+    return any(
+        isinstance(other, Function)
+        and other is not function
+        and id(other.node) in machine.called
+        and call.search(function.closure.file.module.code_for_node(other.node)) is not None
+        for other in frame.slots.data.values()
+    )
+
+
+def _run_uncalled(
+    machine: Machine, file: SourceFile, frame: Frame, collector: Collector, decided: bool
+) -> None:
+    """Functions that nobody in the file calls and that train are entry points for others.
+
+    ``decided`` where a command starts the script, which was followed to its end.
+    """
     commands = _commands(file, frame)
     _run_commands(machine, commands, frame)
     if collector.runs or (machine.argv and machine.argv[0] in commands):
         return
     for value in list(frame.slots.data.values()):
         if isinstance(value, Function) and value.closure.file is file:
+            if decided and _was_left_out(machine, value, frame):
+                continue
             _try_uncalled(machine, value, frame)
         elif isinstance(value, UserClass) and value.frame.file is file and not collector.runs:
             _try_class(machine, value, frame)

@@ -72,6 +72,13 @@ def parse_cards(text: str) -> tuple[int, Card]:
     return number, card
 
 
+def smallest_card(needed_bytes: int) -> str | None:
+    """The size of the smallest usual card that offers so many bytes; None where none does."""
+    gibibytes = needed_bytes / (_SHARE_OF_NOMINAL * 2**30)
+    usual = (8, 12, 16, 24, 32, 40, 48, 80, 96, 141, 180)
+    return next((f"{size}GB" for size in usual if gibibytes <= size), None)
+
+
 @lru_cache(maxsize=1)
 def all_cards() -> tuple[Card, ...]:
     """Every card of the table, in its order."""

@@ -14,15 +14,16 @@ from qlint.memory.targets import adapted_linears
 from qlint.recipe import Json, Recipe, State
 
 _LENGTH = 1024
-_DTYPES: tuple[Precision, ...] = ("bfloat16", "float16", "float32")
-_ATTENTION: dict[str, Attention] = {
+DTYPES: tuple[Precision, ...] = ("bfloat16", "float16", "float32")
+"""What base and computation may be in; the names below are those of a recipe that are modelled."""
+ATTENTION: dict[str, Attention] = {
     "eager": "eager",
     "sdpa": "sdpa",
     "flash_attention_2": "flash_attention_2",
     "flash_attention_3": "flash_attention_2",
     "flex_attention": "flash_attention_2",
 }
-_FOUR_BIT_METHODS = frozenset({"gptq", "awq", "hqq", "torchao", "aqlm", "eetq"})
+FOUR_BIT_METHODS = frozenset({"gptq", "awq", "hqq", "torchao", "aqlm", "eetq"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def _base(answers: Answers, model: Model) -> dict[str, Any]:
     """How the frozen base is stored and prepared."""
     method = answers.text("quant_method")
     four, eight = answers.flag("load_in_4bit"), answers.flag("load_in_8bit")
-    if method in _FOUR_BIT_METHODS and not (four or eight):
+    if method in FOUR_BIT_METHODS and not (four or eight):
         four = answers.assume("load_in_4bit", True, f"{method} is counted as NF4, its nearest kin")
     quantised = four or eight
     compute = answers.text("compute_dtype")
@@ -94,7 +95,7 @@ def _base(answers: Answers, model: Model) -> dict[str, Any]:
         "load_in_8bit": eight and not four,
         "quant_type": "fp4" if answers.text("quant_type") == "fp4" else "nf4",
         "double_quant": four and answers.flag("double_quant"),
-        "compute_dtype": compute if compute in _DTYPES else base,
+        "compute_dtype": compute if compute in DTYPES else base,
         "base_dtype": loaded,
         "dequantises_twice": _before(answers.recipe, "bitsandbytes", 0, 50),
         "autocast": mixed,
@@ -106,9 +107,17 @@ def _base(answers: Answers, model: Model) -> dict[str, Any]:
 
 
 def _adapter_dtype(answers: Answers, quantised: bool, loaded: Precision) -> Precision:
-    """float32, but for PEFT 0.7 to 0.11 over a base of floating-point numbers, whose dtype they
-    take (``update_layer`` in ``peft/tuners/lora/layer.py``)."""
+    """float32, but for two cases.
+
+    PEFT 0.7 to 0.11 over a base of floating-point numbers takes the dtype of that (``update_layer``
+    in ``peft/tuners/lora/layer.py``), and TRL's ``SFTTrainer`` from 0.26 on trains adapters over a
+    quantised base in bfloat16 (``trl/trainer/sft_trainer.py``), as the QLoRA paper did.
+    """
     recipe = answers.recipe
+    trainer = answers.text("trainer") or ""
+    in_trl = trainer.endswith("SFTTrainer") and recipe.framework != "unsloth"
+    if quantised and in_trl and not _before(recipe, "trl", 0, 26, True):
+        return "bfloat16"
     takes_over = _before(recipe, "peft", 0, 12) and not _before(recipe, "peft", 0, 7)
     return loaded if takes_over and not quantised else "float32"
 
@@ -128,7 +137,7 @@ def _experts(answers: Answers, model: Model) -> bool:
 
 def _base_dtype(answers: Answers, otherwise: Precision) -> Precision:
     loaded = answers.recipe.fact("load_dtype")
-    if loaded in _DTYPES:
+    if loaded in DTYPES:
         return loaded  # type: ignore[no-any-return]
     why = "the dtype that the checkpoint is loaded in was not read"
     return answers.assume("base_dtype", otherwise, why)  # type: ignore[no-any-return]
@@ -151,7 +160,7 @@ def _run(answers: Answers) -> dict[str, Any]:
     """How the step is run, and by how many processes."""
     checkpointing = answers.flag("gradient_checkpointing")
     name = answers.text("attn_implementation")
-    attention = _ATTENTION.get(name or "sdpa")
+    attention = ATTENTION.get(name or "sdpa")
     if attention is None:
         attention = answers.assume("attn_implementation", "sdpa", f"{name!r} is not modelled")
     packing = answers.flag("packing")

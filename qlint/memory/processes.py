@@ -8,7 +8,7 @@ from qlint.memory.answers import Answers
 from qlint.memory.job import Distribution
 from qlint.recipe import State
 
-_DISTRIBUTION = {
+DISTRIBUTION = {
     "ddp": Distribution.DDP,
     "fsdp": Distribution.FSDP,
     "deepspeed": Distribution.ZERO2,
@@ -51,8 +51,8 @@ def _distribution(answers: Answers) -> Distribution:
         if type(stage) is int and stage in _STAGES:
             return _STAGES[stage]
         answers.assume("distributed", "zero2", "the stage stands in DeepSpeed's configuration")
-    if name in _DISTRIBUTION:
-        return _DISTRIBUTION[name]
+    if name in DISTRIBUTION:
+        return DISTRIBUTION[name]
     unknown = answers.recipe["distributed"].state is State.UNKNOWN
     if unknown or name not in (None, "none"):
         why = f"{name!r} is not modelled" if name else answers.reason("distributed")

@@ -227,3 +227,23 @@ def test_logits_that_are_made_smaller_for_the_metrics_are_not_kept() -> None:
     assert whole is not None
     assert smaller is not None
     assert (whole.prediction_loss_only, smaller.prediction_loss_only) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("expected", "trl", "changes"),
+    [
+        ("bfloat16", "0.26.2", {}),
+        ("bfloat16", "1.16.0", {}),
+        ("float32", "0.25.1", {}),
+        ("float32", None, {}),
+        ("float32", "1.16.0", {"trainer": "Trainer"}),
+        ("float32", "1.16.0", {"load_in_4bit": False, "quant_method": "none"}),
+        ("float32", "1.16.0", {"framework": "unsloth"}),
+    ],
+)
+def test_trl_trains_adapters_over_a_quantised_base_in_bfloat16(
+    expected: str, trl: str | None, changes: dict[str, Any]
+) -> None:
+    job = from_recipe(recipe(trl=trl, **{"trainer": "SFTTrainer", **changes})).job
+    assert job is not None
+    assert job.adapter_dtype == expected

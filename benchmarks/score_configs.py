@@ -36,7 +36,8 @@ def main() -> int:
     for entry in manifest:
         path = options.folder / entry["repository"] / entry["path"]
         label = json.loads((options.labels / "labels" / f"{entry['id']}.json").read_text())
-        reading = read(str(path), path.read_bytes(), Request())
+        root = options.folder / entry["repository"]
+        reading = read(str(path), path.read_bytes(), Request(root=str(root)))
         score = scores.setdefault(entry["group"], Counter())
         for verdict, what in judge(reading, label):
             score[verdict] += 1

@@ -154,7 +154,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What a feature that is off by default would change: the changed fields only."""
+    """What a feature that is off by default would change: the changed fields only.
+
+    A run that a command starts has none: the command decides which switches it is given.
+    """
 
     condition: str
     fields: Mapping[str, Field]

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import torch
 
 from .dequantisation.clock import step_seconds
+from .dequantisation.steady import steady
 from .environment import devices_of, environment, gpu_index
 from .gpu_watch import GpuWatch
 from .measurement import Measurement
-from .out_of_memory import attempt
+from .out_of_memory import MemoryHeld, attempt
 from .progress import Progress, Tell, nothing
 from .replay.device import release
 from .replay.run import Run
@@ -88,14 +89,14 @@ PROBES = (
         "dequant",
         "dequantisation",
         _dequantisation,
-        lambda wanted: 6 * wanted.steps + 60,
+        lambda wanted: 5 * wanted.steps + 150,
     ),
     Probe(
         "activations",
         "activations",
         "activation memory",
         _activations,
-        lambda wanted: 20,
+        lambda wanted: 30,
     ),
     Probe(
         "lr",
@@ -107,6 +108,8 @@ PROBES = (
     ),
 )
 """In the order in which they run: what changes least about the run comes first."""
+KEYS = (TRAINED, *(probe.key for probe in PROBES))
+"""What a report has an entry for."""
 
 
 def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progress) -> None:
@@ -136,8 +139,8 @@ def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progres
                     result.probes[probe.key] = found
         except KeyboardInterrupt:
             result.interrupted = True
-            for probe in PROBES:
-                result.probes.setdefault(probe.key, _skipped("interrupted"))
+            for key in KEYS:
+                result.probes.setdefault(key, _skipped("interrupted"))
             state.restore()
     result.environment = {
         **environment(device, watch, WARM_UP_STEPS),
@@ -157,9 +160,13 @@ def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progres
         run.update()
 
     def timed() -> float:
-        return min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
+        with steady(device):
+            return min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
 
-    seconds = attempt(timed, lambda: release(run))
+    try:
+        seconds = attempt(timed, lambda: release(run))
+    except MemoryHeld:
+        seconds = None
     if seconds is None:
         return wanted
     steps = min(wanted.steps, len(windows))

@@ -25,6 +25,11 @@ class Progress:
         self._stream = sys.stderr
         self._show = show
 
+    @property
+    def quiet(self) -> bool:
+        """Whether only the report is wanted."""
+        return self._quiet
+
     def say(self, sentence: str) -> None:
         """One line."""
         if self._show is not None:

@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     _module("requirements").require()
     session = make_session(arguments)
     subject = subject_of(session, arguments.paths, arguments.model)
+    _module("silence").import_libraries()
     wanted = _module("probes").Wanted(arguments.steps, arguments.only, arguments.budget)
     progress = _module("progress").Progress(quiet=arguments.quiet)
     if arguments.save_evidence:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
-import traceback
 from typing import Any
 
 from qlint.errors import UsageError
@@ -40,7 +38,9 @@ def measure(subject: Script | Shape, session: Session, wanted: Any, progress: An
     session = replace(session, paths=(subject.path,), script_arguments=subject.arguments)
     # What was measured earlier is not to weigh what is measured now.
     report = lint(session, weigh=False)
-    measured = _measure_script(subject, wanted, progress)
+    measured = _probes("script_probe").measure_script(
+        subject.path, subject.arguments, wanted, progress
+    )
     recipe = _measured_recipe(report, subject.path, measured.line)
     return _probed(report, recipe, measured)
 
@@ -82,28 +82,6 @@ def save_evidence(probed: Probed, path: str) -> str:
     found = os.path.abspath(path).endswith(os.sep + os.path.normpath(EVIDENCE_FILE))
     how = "finds it there" if found else f"takes it with --evidence {path}"
     return f"the evidence was saved in {path}; qlint {how}."
-
-
-def _measure_script(subject: Script, wanted: Any, progress: Any) -> Any:
-    failed = _probes("capture.stop").ScriptFailed
-    try:
-        return _probes("script_probe").measure_script(
-            subject.path, subject.arguments, wanted, progress
-        )
-    except failed as failure:
-        error = failure.__cause__
-        _show(error, subject.path)
-        raise UsageError(
-            f"{subject.path} raised {type(error).__name__} before it could be measured."
-        ) from None
-
-
-def _show(error: BaseException, path: str) -> None:
-    """The script's own traceback, from the script on: how it was started is not its concern."""
-    shown = error.__traceback__
-    while shown is not None and shown.tb_frame.f_code.co_filename != path:
-        shown = shown.tb_next
-    traceback.print_exception(type(error), error, shown or error.__traceback__, file=sys.stderr)
 
 
 def _measured_recipe(report: Report, path: str, line: int | None) -> Recipe | None:

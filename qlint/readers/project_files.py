@@ -36,6 +36,8 @@ class ProjectFiles:
         started_in: str | None = None,
     ) -> None:
         self.folder = os.path.dirname(os.path.abspath(path))
+        self.home = self.folder
+        """Where the input lies: what hosted notebooks call /content. ``folder`` may change."""
         self.root = os.path.abspath(root)
         if not self.inside(self.folder):
             self.root = self.folder
@@ -58,7 +60,9 @@ class ProjectFiles:
 
     def local(self, text: str) -> str:
         """The absolute path that a name means in the folder where the script runs."""
-        return os.path.normpath(os.path.join(self.folder, without_home(text)))
+        within = without_home(text)
+        base = self.folder if within == text else self.home
+        return os.path.normpath(os.path.join(base, within))
 
     def is_file(self, path: str) -> bool:
         """Whether a path is a file, on disk or written before."""

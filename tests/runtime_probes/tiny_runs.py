@@ -85,7 +85,7 @@ def settings(folder: Path, **more: Any) -> dict[str, Any]:
     }
 
 
-def plain_trainer(folder: Path) -> Any:
+def plain_trainer(folder: Path, **more: Any) -> Any:
     from datasets import load_dataset
     from peft import get_peft_model, prepare_model_for_kbit_training
     from transformers import (
@@ -101,8 +101,9 @@ def plain_trainer(folder: Path) -> Any:
     model = prepare_model_for_kbit_training(quantised_model(folder))
     return Trainer(
         model=get_peft_model(model, adapter()),
-        args=TrainingArguments(**settings(folder)),
+        args=TrainingArguments(**settings(folder, **more)),
         train_dataset=data,
+        eval_dataset=data,
         data_collator=DataCollatorForLanguageModeling(tokenizer, mlm=False),
     )
 

@@ -78,7 +78,10 @@ def _lose(merging: Merging, format_name: str, reason: str, named: Field) -> None
     """What a configuration that is not there leaves open."""
     origin = named.origin
     place = origin[-1] if origin else Origin()
-    if format_name == "deepspeed":
+    if format_name == "deepspeed" and named.state is State.UNKNOWN:
+        if merging.field("distributed").state is not State.SET:
+            merging.fields["distributed"] = named  # It may be that none is named.
+    elif format_name == "deepspeed":
         station = replace(place, via=f"DeepSpeed is named; {reason}")
         merging.fields["distributed"] = Field(State.SET, "deepspeed", (*origin, station))
         premise = "no optimizer, scheduler or batch size of its own"

@@ -158,8 +158,9 @@ def _optimizer(sheet: Sheet) -> None:
     if chosen.known and isinstance(chosen.value, str) and "." not in chosen.value:
         chosen = Field(chosen.state, f"torch.optim.{chosen.value}", chosen.origin)
     if fields["quant_method"].value == "bitsandbytes":
-        fact = sheet.fact("paged_optimizer")
-        chosen = Field(chosen.state, fact.value, (*chosen.origin, *fact.origin))
+        fact, switch = sheet.fact("paged_optimizer"), sheet.written("quantize")
+        decided = switch if named is None and switch is not None else chosen
+        chosen = Field(decided.state, fact.value, (*decided.origin, *fact.origin))
     fields["optim"] = chosen
     for field, key in (("learning_rate", "lr"), ("weight_decay", "weight_decay")):
         if sheet.take(field).state is not State.ABSENT:

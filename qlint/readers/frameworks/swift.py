@@ -1,4 +1,7 @@
-"""ms-swift: `swift sft config.yaml`, a flat file of command line arguments."""
+"""ms-swift: `swift sft config.yaml`, a flat file of command line arguments.
+
+Also the `sft_args.json` that ms-swift 2 leaves beside a run, with some names of its own.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +51,8 @@ def read(sheet: Sheet) -> None:
     _quantisation(sheet)
     _checkpointing(sheet)
     attention = sheet.written("attn_impl", lambda value: _ATTENTION.get(str(value), value))
+    if attention is None and sheet.on("use_flash_attn"):
+        attention = sheet.concluded("use_flash_attn", "flash_attention_2", "use_flash_attn: true")
     sheet.fields["attn_implementation"] = attention or sheet.fact("attn_implementation")
 
 
@@ -74,7 +79,7 @@ def _accumulation(sheet: Sheet) -> None:
 
 def _precision(sheet: Sheet) -> None:
     """Both follow the model's dtype unless they are written."""
-    dtype = sheet.written("torch_dtype", common.dtype)
+    dtype = _dtype(sheet)
     for name, meant in (("bf16", "bfloat16"), ("fp16", "float16")):
         if sheet.node(name) is not None:
             continue
@@ -87,13 +92,22 @@ def _precision(sheet: Sheet) -> None:
             sheet.fields[name] = dtype
 
 
+def _dtype(sheet: Sheet) -> Field | None:
+    """The model's dtype, called dtype in ms-swift 2, where AUTO leaves it to the checkpoint."""
+    written = sheet.written("torch_dtype", common.dtype) or sheet.written("dtype", common.dtype)
+    return None if written is None or written.value == "AUTO" else written
+
+
 def _adapter(sheet: Sheet, kind: str) -> None:
     if kind not in ("lora", "longlora", "adalora"):
         common.no_adapter(sheet)
         return
     sheet.take_all("lora_r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora")
     modules = sheet.take("target_modules", common.module_list)
-    if modules.value in (["all-linear"], "ALL", ["ALL"], "all"):
+    if "sft_type" in sheet.root and modules.state is State.DEFAULT:
+        via = "default of ms-swift 2: the attention layers, by its own table of models"
+        sheet.fields["target_modules"] = sheet.by_default(None, via)
+    elif modules.value in (["all-linear"], "ALL", ["ALL"], "all"):
         sheet.fields["target_modules"] = Field(modules.state, "all-linear", modules.origin)
     elif isinstance(modules.value, str) and modules.value != "all-linear":
         sheet.fields["target_modules"] = Field(modules.state, [modules.value], modules.origin)
@@ -120,12 +134,15 @@ def _quantisation(sheet: Sheet) -> None:
 
 
 def _compute_dtype(sheet: Sheet) -> Field:
-    written = sheet.written("bnb_4bit_compute_dtype", common.dtype)
-    if written is not None:
-        return written
-    dtype = sheet.written("torch_dtype", common.dtype)
+    for key in ("bnb_4bit_compute_dtype", "bnb_4bit_comp_dtype"):
+        written = sheet.written(key, common.dtype)
+        if written is not None and written.value != "AUTO":
+            return written
+    dtype = _dtype(sheet)
     if dtype is None or not dtype.known:
         return dtype or sheet.unknown("follows torch_dtype, by default that of the checkpoint")
+    if sheet.node("torch_dtype") is None:
+        return dtype  # ms-swift 2 computes in the model's dtype, whichever that is.
     value = "bfloat16" if dtype.value == "bfloat16" else "float32"
     return Field(State.SET, value, dtype.origin)
 

@@ -6,6 +6,7 @@ exporting an adapter, so that recipes of all frameworks can be compared.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from qlint.readers.documents.nodes import Mapping, Scalar, Sequence
@@ -21,6 +22,7 @@ _SCHEDULES = {
     "get_constant_schedule": "constant",
     "get_linear_schedule_with_warmup": "linear",
 }
+_OTHERS = "torchtune quantises here only the linear layers that get an adapter"
 _DISTRIBUTED = ("fsdp_cpu_offload", "fsdp_sharding_strategy", "tensor_parallel_dim",
                 "data_parallel_shard_dim", "fsdp_reshard_after_forward")  # fmt: skip
 
@@ -128,7 +130,7 @@ def _model(sheet: Sheet) -> None:
 
 
 def _quantisation(sheet: Sheet, component: Field, name: str) -> None:
-    """Only the linear layers that get an adapter are quantised, by torchao's NF4."""
+    """The base in torchao's NF4; what is not a linear layer of a block, and the output, is not."""
     switch = sheet.written("model.quantize_base", common.boolean)
     if switch is None and name.startswith("qlora_"):
         via = "qlora builder: quantises the base"
@@ -144,6 +146,18 @@ def _quantisation(sheet: Sheet, component: Field, name: str) -> None:
         sheet.fields["double_quant"] = sheet.fact("double_quant")
         dtype = sheet.written("dtype", common.dtype)
         sheet.fields["compute_dtype"] = dtype or ABSENT
+        if _leaves_others(sheet, name):
+            sheet.assumptions.append(_OTHERS)
+
+
+def _leaves_others(sheet: Sheet, name: str) -> bool:
+    """Whether linear layers without an adapter stay as they are: FrozenNF4Linear came in 0.3.
+
+    It has been in the builders of all models but Qwen2's since then (0.3.1 to 0.6.1).
+    """
+    version = sheet.versions.get("torchtune") or sheet.knowledge.version
+    numbers = [int(part) for part in re.findall(r"\d+", version)[:2]]
+    return "qwen2" in name or numbers < [0, 3]
 
 
 def _adapter(sheet: Sheet) -> None:

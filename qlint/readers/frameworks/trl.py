@@ -70,11 +70,19 @@ def fill(sheet: Sheet, versions: dict[str, str]) -> None:
     sheet.require("model_name")
     sheet.fields["max_seq_length"] = _length(sheet, arguments)
     sheet.fields["packing"] = _packing(sheet, arguments, name)
-    sheet.fields["attn_implementation"] = attention(sheet, "attn_implementation")
+    sheet.fields["attn_implementation"] = _attention(sheet)
     _adapter(sheet, model)
     _quantisation(sheet, model)
     # The parser also serves scripts with arguments of their own: only near misses are noted.
     sheet.note_unknown_keys(near_only=True)
+
+
+def _attention(sheet: Sheet) -> Field:
+    """As written, also as the alignment handbook wrote it before transformers had a choice."""
+    if sheet.node("attn_implementation") is None and sheet.on("use_flash_attention_2"):
+        key = "use_flash_attention_2"
+        return sheet.concluded(key, "flash_attention_2", f"{key}: true")
+    return attention(sheet, "attn_implementation")
 
 
 def _config(sheet: Sheet) -> str:

@@ -52,6 +52,7 @@ def evaluate_python(path: str, data: bytes, request: Request) -> Evaluated:
     versions = {name: version for name, (version, _) in used.items()}
 
     def evaluate(flips: Mapping[str, bool], uncalled: bool = False) -> Outcome:
+        project.written = dict(request.written)
         return evaluate_script(file, project, request, versions, flips, uncalled)
 
     base_flips: dict[str, bool] = {}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from qlint.knowledge import libraries
+from qlint.readers.python.comparisons import known_member
+from qlint.readers.python.containers import from_python
 from qlint.readers.python.frames import Frame
+from qlint.readers.python.keys import key_of
 from qlint.readers.python.machine import Machine, raise_error, trace, unknown
+from qlint.readers.python.operators import lift
 from qlint.readers.python.values import (
     Const,
     Function,
@@ -28,11 +32,7 @@ from qlint.readers.python.values import (
     one_of,
 )
 
-if TYPE_CHECKING:
-    pass
-from qlint.readers.python.comparisons import known_member
-from qlint.readers.python.keys import key_of
-from qlint.readers.python.operators import lift
+_LORA_TARGETS = "TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING"
 
 
 def item(machine: Machine, value: Value, index: Value, frame: Frame, node: cst.CSTNode) -> Value:
@@ -76,9 +76,24 @@ def item(machine: Machine, value: Value, index: Value, frame: Frame, node: cst.C
         return _variable(machine, index, frame, node)
     if isinstance(value, UserClass) and known_member(value.slots.get(key_of(index))):
         return value.slots.get(key_of(index)) or value
+    if isinstance(value, Library) and value.name.rpartition(".")[2].isupper():
+        return _of_constant(machine, value, index, frame, node)
     if isinstance(value, Library | UserClass):
         return value  # A generic alias such as list[int].
     return unknown(frame, node, "a subscript of what is not known", value, index)
+
+
+def _of_constant(
+    machine: Machine, value: Library, index: Value, frame: Frame, node: cst.CSTNode
+) -> Value:
+    """An entry of a table that a library has: PEFT's default target modules, by model type."""
+    name = value.name.rpartition(".")[2]
+    key = known_text(index)
+    if name == _LORA_TARGETS and key is not None:
+        modules = libraries.lora_target_modules(key, machine.versions)
+        if modules is not None:
+            return from_python(modules, trace(frame, node, "literal", f"{name} of PEFT"))
+    return unknown(frame, node, f"an entry of {value.name}", index)
 
 
 def _of_items(

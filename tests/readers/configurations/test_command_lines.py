@@ -235,3 +235,7 @@ def test_any_words_are_read(program: str, line: list[str]) -> None:
     for recipe in reading.recipes if reading is not None else ():
         for field in recipe.fields.values():
             assert field.state is not State.UNKNOWN or field.reason
+
+
+def test_a_module_of_its_own_is_not_a_framework_of_that_name() -> None:
+    assert started("src.train --config configs/qlora.yaml") is None

@@ -7,6 +7,8 @@ import json
 import pytest
 from configuration_texts import only_recipe, read_text, states, values
 
+from qlint.readers import read
+from qlint.readers.request import Request
 from qlint.recipe import State
 
 FACTORY = """
@@ -88,7 +90,7 @@ enable_activation_checkpointing: True
 """
 
 
-def test_torchtune_quantises_only_what_it_adapts_and_not_by_bitsandbytes() -> None:
+def test_torchtune_does_not_quantise_by_bitsandbytes() -> None:
     recipe = only_recipe(TUNE)
     assert values(recipe, "quant_method", "load_in_4bit", "quant_type", "learning_rate") == {
         "quant_method": "torchao", "load_in_4bit": False, "quant_type": "nf4",
@@ -103,6 +105,23 @@ def test_torchtune_quantises_only_what_it_adapts_and_not_by_bitsandbytes() -> No
     assert states(recipe, "lr_scheduler_type", "warmup", "max_seq_length") == dict.fromkeys(
         ("lr_scheduler_type", "warmup", "max_seq_length"), "absent"
     )
+
+
+@pytest.mark.parametrize(
+    ("builder", "version", "leaves"),
+    [
+        ("llama3_1.qlora_llama3_1_8b", "0.6.1", False),
+        ("llama3_1.qlora_llama3_1_8b", "0.3.0", False),
+        ("llama3_1.qlora_llama3_1_8b", "0.2.1", True),
+        ("qwen2_5.qlora_qwen2_5_7b_instruct", "0.6.1", True),
+    ],
+)
+def test_which_layers_torchtune_quantises(builder: str, version: str, leaves: bool) -> None:
+    text = TUNE.replace("llama3_1.qlora_llama3_1_8b", builder)
+    request = Request(display_path="config.yaml", target_versions={"torchtune": version})
+    (recipe,) = read("config.yaml", text.encode(), request).recipes
+    said = [one for one in recipe.assumptions if "only the linear layers" in one]
+    assert bool(said) is leaves
 
 
 def test_torchtune_follows_an_interpolation_that_is_a_whole_value() -> None:
@@ -127,6 +146,13 @@ learning_rate: 2.0e-04
 max_seq_length: 2048
 chat_template: "{% for m in messages %}{{ m }}{% endfor %}"
 """
+
+
+def test_the_handbook_before_attention_had_a_name() -> None:
+    recipe = only_recipe(HANDBOOK + "use_flash_attention_2: true\n")
+    assert recipe.value("attn_implementation") == "flash_attention_2"
+    plain = only_recipe(HANDBOOK + "use_flash_attention_2: false\n")
+    assert plain["attn_implementation"].state is State.DEFAULT
 
 
 def test_the_handbook_computes_in_the_dtype_of_the_model() -> None:
@@ -170,6 +196,15 @@ def test_litgpt_pages_the_optimizer_of_a_quantised_run() -> None:
     }  # fmt: skip
     assert recipe.value("gradient_accumulation_steps") == 4
     assert recipe.value("gradient_checkpointing") is False
+
+
+def test_litgpt_before_its_optimizer_was_a_class() -> None:
+    old = LITGPT.replace("epochs: 2}", "epochs: 2, learning_rate: 3e-4, weight_decay: 0.1}")
+    recipe = only_recipe(old.replace("optimizer: {class_path", "unused: {class_path"))
+    assert values(recipe, "learning_rate", "weight_decay") == {
+        "learning_rate": 3e-4, "weight_decay": 0.1,
+    }  # fmt: skip
+    assert states(recipe, "learning_rate", "optim") == {"learning_rate": "set", "optim": "set"}
 
 
 AUTOTRAIN = """
@@ -227,6 +262,25 @@ def test_swift_accumulates_to_sixteen() -> None:
         "gradient_accumulation_steps": 4, "learning_rate": 1e-4, "compute_dtype": "bfloat16",
     }  # fmt: skip
     assert recipe.value("gradient_checkpointing") is True
+
+
+def test_swift_2_has_other_names() -> None:
+    text = """
+    {"model_id_or_path": "qwen/Qwen-1_8B", "sft_type": "lora", "dataset": ["a"], "dtype": "fp16",
+     "quantization_bit": 4, "bnb_4bit_comp_dtype": "AUTO", "lora_dropout": 0.05,
+     "lora_dropout_p": 0.1, "lora_rank": 8, "batch_size": 2, "use_flash_attn": true}
+    """
+    recipe = only_recipe(text, ".json")
+    assert values(recipe, "lora_dropout", "fp16", "bf16", "compute_dtype", "load_in_4bit") == {
+        "lora_dropout": 0.1, "fp16": True, "bf16": False, "compute_dtype": "float16",
+        "load_in_4bit": True,
+    }  # fmt: skip
+    assert recipe.value("per_device_train_batch_size") == 2
+    assert recipe.value("attn_implementation") == "flash_attention_2"
+    targets = recipe["target_modules"]
+    assert (targets.state, targets.value) == (State.DEFAULT, None)
+    left_open = only_recipe(text.replace('"fp16"', '"AUTO"'), ".json")
+    assert left_open["bf16"].state is State.UNKNOWN
 
 
 UNSLOTH = """

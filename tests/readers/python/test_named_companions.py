@@ -88,3 +88,9 @@ def test_what_a_loop_names(case: str) -> None:
     setup, step, name, value = LOOPS[case]
     recipe = read_recipe(LOOP.replace("{setup}", setup).replace("{step}", step))
     assert recipe.names[name].value == value
+
+
+def test_a_name_that_is_not_known_does_not_decide_that_there_is_one() -> None:
+    script = "import yaml\nnamed = yaml.safe_load(open('missing.yaml'))['deepspeed']\n"
+    recipe = read_recipe(training_script(script, "deepspeed=named"))
+    assert recipe["distributed"].state is State.UNKNOWN

@@ -281,3 +281,27 @@ def test_a_merged_adapter_is_gone() -> None:
         "model = get_peft_model(model, LoraConfig(r=8))\nmodel = model.merge_and_unload()\n"
     )
     assert recipe["lora_r"].state is State.ABSENT
+
+
+def test_default_target_modules_by_the_table_of_peft() -> None:
+    table = "TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING"
+    start = f"from peft.utils import {table}\n"
+    end = "model = get_peft_model(model, LoraConfig(r=8, target_modules=modules))\n"
+    known = run(f"{start}modules = {table}['chatglm']\n{end}")
+    assert known.value("target_modules") == ["query_key_value"]
+    for entry in ("['no-such-model']", "[model.config.model_type]"):
+        assert run(f"{start}modules = {table}{entry}\n{end}")["target_modules"].state is (
+            State.UNKNOWN
+        )
+
+
+@pytest.mark.parametrize("trained", ["wrapped", "wrapped.model"])
+def test_an_adapter_on_a_module_that_holds_a_part_of_the_model(trained: str) -> None:
+    recipe = read_recipe(
+        HEAD
+        + "class Classifier(torch.nn.Module):\n"
+        + "    def __init__(self, model):\n        self.model = model.model\n"
+        + "wrapped = get_peft_model(Classifier(model), LoraConfig(r=4))\n"
+        + TAIL.replace("model=model", f"model={trained}")
+    )
+    assert recipe.value("lora_r") == 4

@@ -34,7 +34,7 @@ def apply_adapter(machine: Machine, model: Value, adapter: Value, call: Call) ->
         if not isinstance(option.value, Ref):
             continue
         slots = option.value.target.slots
-        held = find_model(option.value)
+        held = find_model(option.value) or _behind_module(machine, option.value)
         if held is not None and held is not option.value.target:
             # PEFT puts it on the modules of a module of the program: on those of the model in it.
             machine.journal.write(held.slots, "adapter", adapter)
@@ -46,6 +46,14 @@ def apply_adapter(machine: Machine, model: Value, adapter: Value, call: Call) ->
     for option in alternatives(adapter):
         if isinstance(option.value, Ref) and isinstance(option.value.target, Instance):
             machine.emit("applied", option.value.target, call.node, call.frame)
+
+
+def _behind_module(machine: Machine, value: Ref) -> Instance | None:
+    """The model of which a module of the program holds a part, ``model.bert``: the last loaded."""
+    module = value.target
+    if not isinstance(module, Instance) or module.cls is None or module.role != "object":
+        return None
+    return next((one.target for one in reversed(machine.events) if one.kind == "loaded"), None)
 
 
 def _over_modules(value: Value | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from qlint.readers.places import GeneratedFile
 from qlint.readers.python.containers import from_python
 from qlint.readers.python.libraries.paths import path_text
 from qlint.readers.python.libraries.registry import Call, function, method
@@ -47,6 +48,11 @@ def load_path(machine: Machine, path: Value, call: Call, typed: bool = False) ->
     if found is None:
         reason = f"the configuration file {text} is not there"
         return Unknown(reason, trace(call.frame, call.node, "unknown", reason, path.trace))
+    kept = machine.project.written.get(found)
+    if isinstance(kept, GeneratedFile) and isinstance(kept.value, Value):
+        from qlint.readers.python.libraries.written_files import snapshot
+
+        return snapshot(kept.value)
     data = machine.project.read_bytes(found, MAX_BYTES)
     if data is None:
         return unknown(call.frame, call.node, f"the configuration file {text} cannot be read")

@@ -16,9 +16,11 @@ _WORDS: dict[str, str] = {
     "click_options": r"click",
     "parameter_options": r"[Ff]ire|CLI|auto_cli|defopt|simple_parsing|typer|cyclopts|fastcore",
     "record_commands": r"tyro|simple_parsing|draccus|pyrallis|chz",
-    "programs": r"subprocess|os\.|shlex|launch|distributed",
+    "programs": r"subprocess|sagemaker|os\.|shlex|launch|distributed",
     "process_starters": r"spawn|start_processes|Process|Thread|launcher|asyncio|absl",
     "files": r"open\(|yaml|json|toml|YAML|load_|read_text|configparser|dotenv",
+    "written_files": r"\bdumps?\(|safe_dump|\.write\(|write_text|OmegaConf\.save",
+    "sagemaker": r"sagemaker",
     "layered": r"OmegaConf|omegaconf|hydra|ConfigDict|EasyDict|easydict|addict|[Bb]ox|[Mm]unch"
     r"|DictConfig|ml_collections|dacite",
     "pydantic_models": r"pydantic|model_validate|parse_obj",

@@ -53,9 +53,9 @@ def start(machine: Machine, call: Call) -> Value:
     if given is not None:
         words = _words(given)
         if words is not None and (len(words) > 1 or not _is_shell(call)):
-            _emit(machine, call, words)
+            start_program(machine, call, words)
         else:
-            _start_text(machine, call, words[0] if words else _argument(given))
+            _start_text(machine, call, words[0] if words else as_word(given))
     return unknown(call.frame, call.node, f"the result of {call.name}()")
 
 
@@ -69,7 +69,7 @@ def start_in_shell(machine: Machine, call: Call) -> Value:
     """``os.system("torchrun train.py")``."""
     given = call.arguments.get("command", 0)
     if given is not None:
-        _start_text(machine, call, _argument(given))
+        _start_text(machine, call, as_word(given))
     return unknown(call.frame, call.node, f"the result of {call.name}()")
 
 
@@ -79,7 +79,7 @@ def replace_program(machine: Machine, call: Call) -> Value:
     given = call.arguments.get("args", 1)
     words = _words(given) if given is not None else None
     if words:
-        _emit(machine, call, words, call.arguments.get("env", 2))
+        start_program(machine, call, words, call.arguments.get("env", 2))
     raise Raised(f"{call.name}()")
 
 
@@ -89,7 +89,7 @@ def start_of_words(machine: Machine, call: Call) -> Value:
     replaces = call.name.startswith("os.")
     given = call.arguments.positional[1 if replaces else 0 :]
     if given and call.arguments.rest is None:
-        _emit(machine, call, tuple(map(_argument, given)))
+        start_program(machine, call, tuple(map(as_word, given)))
     if replaces:
         raise Raised(f"{call.name}()")
     return unknown(call.frame, call.node, f"the result of {call.name}()")
@@ -110,7 +110,7 @@ def change_folder(machine: Machine, call: Call) -> Value:
 def split_text(machine: Machine, call: Call) -> Value:
     """``shlex.split("torchrun train.py")``."""
     given = call.arguments.get("s", 0)
-    argument = _argument(given) if given is not None else None
+    argument = as_word(given) if given is not None else None
     words = _split(argument) if argument is not None else None
     if argument is None or given is None or words is None:
         return unknown(call.frame, call.node, "a text split into words", given or Const(None))
@@ -167,7 +167,7 @@ def launch_by_api(machine: Machine, call: Call) -> Value:
         root = canonical(call.name).rpartition(".")[0]
         here = origins(trace(call.frame, call.node, "literal"))
         launcher = [Argument(word, here) for word in _AS_COMMANDS[root]]
-        _emit(machine, call, (*launcher, *words))
+        start_program(machine, call, (*launcher, *words))
     return Const(None)
 
 
@@ -184,7 +184,7 @@ def _words(given: Value) -> tuple[Argument, ...] | None:
     items = given.target.slots.data["items"]
     if not isinstance(items, OneOf):
         values = pieces(items)
-        return tuple(map(_argument, values)) if values is not None else None
+        return tuple(map(as_word, values)) if values is not None else None
     contents = [pieces(option.value) for option in items.options]
     known = [content for content in contents if content is not None]
     if len(known) < len(contents):
@@ -192,7 +192,7 @@ def _words(given: Value) -> tuple[Argument, ...] | None:
     start = _in_common(known)
     end = _in_common([content[len(start) :][::-1] for content in known])[::-1]
     some = Argument(_SOME, origins(items.trace), _SOMETIMES)
-    return (*map(_argument, start), some, *map(_argument, end))
+    return (*map(as_word, start), some, *map(as_word, end))
 
 
 def _in_common(contents: list[tuple[Value, ...]]) -> tuple[Value, ...]:
@@ -205,7 +205,7 @@ def _in_common(contents: list[tuple[Value, ...]]) -> tuple[Value, ...]:
     return contents[0][:count]
 
 
-def _argument(value: Value) -> Argument:
+def as_word(value: Value) -> Argument:
     """A value of the program as a word of a command."""
     chain = origins(value.trace)
     if _is_python(value):
@@ -240,7 +240,7 @@ def _start_text(machine: Machine, call: Call, text: Argument) -> None:
         if words[0].text == "cd" and len(words) == 2 and words[1].unknown is None:
             folder = words[1].text
             continue
-        _emit(machine, call, words, folder=folder)
+        start_program(machine, call, words, folder=folder)
 
 
 def _split(text: Argument) -> tuple[Argument, ...] | None:
@@ -259,13 +259,14 @@ def _split(text: Argument) -> tuple[Argument, ...] | None:
     )
 
 
-def _emit(
+def start_program(
     machine: Machine,
     call: Call,
     words: Iterable[Argument],
     environment: Value | None = None,
     folder: str | None = None,
 ) -> None:
+    """Give out a command that the program runs where ``call`` stands; ``cwd`` and ``env`` count."""
     known = tuple(words)
     if not known or len(machine.programs) >= MAX_PROGRAMS:
         return
@@ -281,7 +282,7 @@ def _emit(
         Source(call.frame.file.path, line, column),
         start_folder,
         variables if variables is not None else _variables(Ref(machine.environment.holder)) or {},
-        " and ".join(machine.conditions) or None,
+        tuple(machine.conditions),
         dict(project.written),
     )
     machine.programs.append(command)
@@ -291,4 +292,4 @@ def _variables(given: Value | None) -> dict[str, Argument] | None:
     """The environment variables of a dict; None where none is given or it is not known."""
     if not isinstance(given, Ref) or not isinstance(given.target, Mapping):
         return None
-    return {str(name): _argument(value) for name, value in given.target.entries()}
+    return {str(name): as_word(value) for name, value in given.target.entries()}

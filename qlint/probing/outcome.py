@@ -64,6 +64,8 @@ def save_evidence(probed: Probed, path: str) -> str:
         UsageError: It cannot be written, or no run of the script was recognised in what ran.
     """
     recipe = probed.recipe
+    if probed.interrupted:
+        return "interrupted, so no evidence was saved: what there was is kept."
     if recipe is None:
         raise UsageError(
             "no evidence was saved: it belongs to the recipe of a script, and none was read."

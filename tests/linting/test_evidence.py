@@ -256,3 +256,6 @@ def test_who_saves_is_told_how_it_is_found_again(project: Path, path: str, expec
     probed = Probed(report, report.recipes[0], "SFTTrainer", 20, False, {}, {"versions": {}}, ())
     assert expected in save_evidence(probed, path)
     assert [one.source for one in read(path).measurements] == ["train.py"]
+    before = Path(path).read_bytes()
+    assert "no evidence was saved" in save_evidence(probed._replace(interrupted=True), path)
+    assert Path(path).read_bytes() == before

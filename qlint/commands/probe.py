@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     _print(probed, arguments)
     if arguments.save_evidence:
         # Last: what was measured is shown even where it cannot be saved.
-        save_evidence(probed, arguments.save_evidence)
+        progress.say(save_evidence(probed, arguments.save_evidence))
     if probed.interrupted:
         return _INTERRUPTED
     status: int = probed.report.status(session.settings.fail_on)

@@ -18,7 +18,7 @@ from qlint.linting.evidence_file import (
 )
 from qlint.linting.linter import lint
 from qlint.linting.report import Report
-from qlint.linting.session import Session
+from qlint.linting.session import EVIDENCE_FILE, Session
 from qlint.linting.weighing import weighed
 from qlint.probing.subject import Script, Shape
 from qlint.recipe import Recipe
@@ -57,13 +57,15 @@ def check_evidence_file(path: str, subject: Script | Shape) -> None:
         read(path)
 
 
-def save_evidence(probed: Probed, path: str) -> None:
-    """Write what was measured for ``qlint check``.
+def save_evidence(probed: Probed, path: str) -> str:
+    """Write what was measured for ``qlint check``, and return a sentence on what becomes of it.
 
     Raises:
         UsageError: It cannot be written, or no run of the script was recognised in what ran.
     """
     recipe = probed.recipe
+    if probed.interrupted:
+        return "interrupted, so no evidence was saved: what there was is kept."
     if recipe is None:
         raise UsageError(
             "no evidence was saved: it belongs to the recipe of a script, and none was read."
@@ -79,6 +81,9 @@ def save_evidence(probed: Probed, path: str) -> None:
         verdicts=probed.verdicts,
     )
     write(path, measured)
+    found = os.path.abspath(path).endswith(os.sep + os.path.normpath(EVIDENCE_FILE))
+    how = "finds it there" if found else f"takes it with --evidence {path}"
+    return f"the evidence was saved in {path}; qlint {how}."
 
 
 def _measured_recipe(report: Report, path: str, line: int | None) -> Recipe | None:

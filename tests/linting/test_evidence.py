@@ -13,6 +13,8 @@ from qlint.__main__ import main
 from qlint.linting.evidence_file import Measured, known_values, model_digest, read, write
 from qlint.linting.linter import lint
 from qlint.linting.session import EVIDENCE_FILE, Session
+from qlint.probing.outcome import save_evidence
+from qlint.reporters.probe_value import Probed
 from qlint.settings.in_force import Settings
 
 SCRIPT = """
@@ -243,3 +245,17 @@ def test_what_is_no_evidence_file_is_one_sentence(
 def test_a_missing_file_is_one_sentence(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train.py", "--evidence", "none.json"]) == 2
     assert "cannot read evidence file none.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [(EVIDENCE_FILE, "qlint finds it there"), ("kept.json", "takes it with --evidence kept.json")],
+)
+def test_who_saves_is_told_how_it_is_found_again(project: Path, path: str, expected: str) -> None:
+    report = lint(Session(("train.py",), Settings()))
+    probed = Probed(report, report.recipes[0], "SFTTrainer", 20, False, {}, {"versions": {}}, ())
+    assert expected in save_evidence(probed, path)
+    assert [one.source for one in read(path).measurements] == ["train.py"]
+    before = Path(path).read_bytes()
+    assert "no evidence was saved" in save_evidence(probed._replace(interrupted=True), path)
+    assert Path(path).read_bytes() == before

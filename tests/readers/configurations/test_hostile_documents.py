@@ -63,9 +63,9 @@ TEXTS: dict[str, tuple[str, Callable[[], bytes], bool]] = {
 def test_a_diagnostic_in_time(name: str) -> None:
     suffix, text, refused = TEXTS[name]
     data = text()
-    start = time.perf_counter()
+    start = time.process_time()
     reading = read(f"hostile{suffix}", data, Request())
-    assert time.perf_counter() - start < LIMIT
+    assert time.process_time() - start < LIMIT
     assert bool(reading.problems) == refused
     for problem in reading.problems:
         assert problem.message
@@ -98,7 +98,7 @@ def test_a_hundred_megabytes_are_refused_at_once(tmp_path: Path, suffix: str) ->
         file.write(b'{"learning_rate": 1, "x": "')
         os.ftruncate(file.fileno(), 100_000_000)
     data = path.read_bytes()
-    start = time.perf_counter()
+    start = time.process_time()
     (problem,) = read(str(path), data, Request()).problems
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
     assert "MB" in problem.message

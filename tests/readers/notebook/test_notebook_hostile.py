@@ -87,15 +87,15 @@ BIG = 50_000_000
     ids=lambda data: f"{data[:12]!r}{data[-60:-40]!r}",
 )  # fmt: skip
 def test_hostile_notebooks_take_seconds(data: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     read_any(data)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_outputs_of_many_megabytes_are_stepped_over(tmp_path: Path) -> None:
     cell = code(MODEL)
     cell["outputs"] = [{"data": {"image/png": "A" * 40_000_000, "text": ['[{"\n'] * 100_000}}]
     data = notebook(cell, code(f"args = TrainingArguments('o', learning_rate=1e-4)\n{TRAIN}"))
-    started = time.perf_counter()
+    started = time.process_time()
     assert read_any(data).recipes[0].value("learning_rate") == 1e-4
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

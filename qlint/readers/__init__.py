@@ -32,7 +32,14 @@ def read(path: str, data: bytes, request: Request) -> Reading:
 
         reading = read_configuration(path, data, request)
         if not reading.recipes:
-            return reading
+            from qlint.readers.prefilter import describes_job
+
+            if request.decided or not describes_job(data, suffix):
+                return reading
+            from qlint.readers.launchers import read_job
+
+            job = read_job(path, data, request)
+            return job if job.recipes or job.problems else reading
         from qlint.readers.companions import with_companions
 
         return with_companions(reading, path, request)

@@ -37,16 +37,21 @@ class Command:
     """One simple command as it is run: the program and its arguments, expanded.
 
     ``environment`` holds the variables set for it, exported or in front of it. ``folder`` is the
-    absolute path of the folder in which it runs. ``source`` is where it stands, ``condition`` what
-    has to hold for it to run, in the launcher's own words. ``written`` are files that the launcher
-    wrote before, by absolute path; ``stdin`` is what it is fed where that is written in place
-    (``python - <<EOF``).
+    absolute path of the folder in which it runs. ``source`` is where it stands, ``conditions`` are
+    what has to hold for it to run, the outermost first, in the launcher's own words. ``written``
+    are files that the launcher wrote before, by absolute path; ``stdin`` is what it is fed where
+    that is written in place (``python - <<EOF``).
     """
 
     words: tuple[Argument, ...]
     source: Source
     folder: str
     environment: Mapping[str, Argument] = field(default_factory=dict)
-    condition: str | None = None
+    conditions: tuple[str, ...] = ()
     written: Mapping[str, WrittenFile] = field(default_factory=dict)
     stdin: WrittenFile | None = None
+
+    @property
+    def condition(self) -> str | None:
+        """All conditions in words; None where it always runs."""
+        return " and ".join(self.conditions) or None

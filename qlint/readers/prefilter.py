@@ -77,6 +77,7 @@ _STARTER_LITERALS = (b"train", b"tun", b"sft", b"dpo", b"lora")
 _IMPORTING_LINE = re.compile(rb"[ \t]*(?:from[ \t]+([\w.]+)[ \t]+)?\Z")
 
 _LAUNCHED = re.compile(rb"(?m)^[ \t]*from[ \t]+[\w.]+[ \t]+import[ \t]+(?:main|run|cli)\b")
+_LARGEST_JOB = 200_000
 _LARGEST_LAUNCHER = 10_000
 
 # A script that starts the training in a program of its own: a call that starts one, and beside it
@@ -115,12 +116,14 @@ _CONFIGURES = re.compile(
 # What a launcher that is worth reading holds: a program that starts one, and a word of training.
 _COMMANDS = re.compile(
     rb"python|torchrun|accelerate|deepspeed|debugpy|llamafactory-cli|axolotl|tune[ \t]+run|trl[ \t]"
-    rb"|litgpt|swift[ \t]|xtuner|autotrain|ludwig|unsloth|\.py\b|\b(?:ba)?sh[ \t]|sbatch|srun|qsub"
+    rb"|litgpt|swift[ \t]|xtuner|autotrain|ludwig|unsloth|\.py\b|\b(?:ba)?sh[ \t\"']|sbatch|srun"
+    rb"|qsub"
 )
 _SPEAKS_OF_TRAINING = re.compile(
     rb"(?i)train|tun(?:e|ing)\b|sft|dpo|lora|axolotl|accelerate[ \t]|torchrun|deepspeed|--lr\b"
-    rb"|epoch|batch|learning.rate|sh[ \t]+\S{1,200}\.sh\b|sbatch[ \t]"
+    rb"|epoch|batch|learning.rate|sh[\"', \t]{1,9}\S{1,200}\.sh\b|sbatch[ \t]"
 )
+_JOB = re.compile(rb"(?m)(?:^[ \t-]*|[{,][ \t]*)(?:run|cmd|commands?|args|entrypoint)[ \t]*:")
 
 
 _MM_CONFIGURATION = re.compile(
@@ -160,6 +163,13 @@ def holds_run(data: bytes, suffix: str) -> bool:
 def holds_launch(data: bytes) -> bool:
     """Whether a launcher (shell script, Makefile, Dockerfile, launch.json) may start a training."""
     return _COMMANDS.search(data) is not None and _SPEAKS_OF_TRAINING.search(data) is not None
+
+
+def describes_job(data: bytes, suffix: str) -> bool:
+    """Whether a YAML file may describe a job that starts a training: its commands stand in it."""
+    if suffix.lower() not in (".yaml", ".yml") or len(data) > _LARGEST_JOB:
+        return False
+    return _JOB.search(data) is not None and holds_launch(data)
 
 
 def launches(data: bytes, suffix: str) -> bool:

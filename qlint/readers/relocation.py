@@ -44,11 +44,12 @@ def move_origin(origin: Origin, maps: Maps) -> Origin:
     end_line, end_column = origin.end_line, origin.end_column
     if end_line is not None:
         end = found.place(end_line)
-        end_line = end.line if end.cell == place.cell else place.line
+        same = (end.cell, end.path) == (place.cell, place.path)
+        end_line = end.line if same else place.line
         end_column = None if end_column is None else end_column + end.shift
     return replace(
         origin,
-        path=found.path,
+        path=place.path or found.path,
         line=place.line,
         column=None if origin.column is None else origin.column + place.shift,
         cell=place.cell,
@@ -136,7 +137,7 @@ def move_problem(problem: Problem, maps: Maps) -> Problem:
     place = found.place(problem.line)
     return replace(
         problem,
-        path=found.path,
+        path=place.path or found.path,
         line=place.line,
         cell=place.cell,
         physical_line=place.physical_line,

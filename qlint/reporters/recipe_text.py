@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from qlint.linting.report import Report
 from qlint.recipe import FIELD_NAMES, Field, Recipe, State
@@ -11,6 +12,7 @@ from qlint.reporters.layout import Line, paragraph, plain
 from qlint.reporters.skipped_text import skipped
 from qlint.reporters.wording import field_value, place, station
 
+_UNSET = re.compile(r"environment variable (\w+) is not set")
 _MAXIMUM_VALUE = 48
 """A wider value pushes the columns after it to the right in its own row only."""
 
@@ -41,10 +43,22 @@ def _recipe(recipe: Recipe) -> Iterator[Line]:
     for variant in recipe.variants:
         yield plain(f"  variant if {variant.condition}:", "bold")
         yield from _table(variant.fields, "    ", home)
-    for assumption in recipe.assumptions:
+    if recipe.inputs:
+        yield from paragraph("reads", ", ".join(recipe.inputs), 2)
+    for assumption in _together(recipe.assumptions):
         yield plain(f"  assumes: {assumption}", "dim")
     for library, version in recipe.versions.items():
         yield plain(f"  version: {library} {version['version']} ({version['source']})", "dim")
+
+
+def _together(assumptions: Sequence[str]) -> Iterator[str]:
+    """The assumptions, those of variables that nobody sets in one line."""
+    names = [found[1] for one in assumptions if (found := _UNSET.fullmatch(one))]
+    if len(names) < 2:
+        yield from assumptions
+        return
+    yield from (one for one in assumptions if not _UNSET.fullmatch(one))
+    yield f"environment variables {', '.join(names[:-1])} and {names[-1]} are not set"
 
 
 def _table(fields: Mapping[str, Field], margin: str, home: str) -> Iterator[Line]:

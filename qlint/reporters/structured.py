@@ -59,6 +59,7 @@ def recipe_value(recipe: Recipe) -> dict[str, Any]:
         },
         "kind": recipe.kind,
         "framework": recipe.framework,
+        "inputs": list(recipe.inputs),
         "fields": fields_value(recipe.fields),
         "variants": [
             {"condition": variant.condition, "fields": fields_value(variant.fields)}

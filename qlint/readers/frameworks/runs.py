@@ -27,6 +27,7 @@ from qlint.readers.frameworks.sheet import Sheet
 from qlint.recipe import (
     ABSENT,
     FIELD_NAMES,
+    NEWEST_KNOWN,
     Alternative,
     Field,
     Kind,
@@ -219,7 +220,7 @@ def _premises(start: Start, world: Field | None) -> list[str]:
 def _versions(
     knowledge: Framework, used: Mapping[str, tuple[str, str]]
 ) -> dict[str, dict[str, str]]:
-    newest = {"version": knowledge.version, "source": "the newest known to qlint"}
+    newest = {"version": knowledge.version, "source": NEWEST_KNOWN}
     versions = {knowledge.package: newest} if knowledge.version else {}
     for library, (version, source) in used.items():
         versions[library] = {"version": version, "source": source}

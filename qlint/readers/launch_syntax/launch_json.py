@@ -81,7 +81,7 @@ class _Reader:
         words.append(self._argument(target, "program of the configuration"))
         words += self._arguments(configuration.get("args"))
         name = configuration.get("name")
-        condition = f"configuration {name.text}" if isinstance(name, Scalar) else None
+        conditions = (f"configuration {name.text}",) if isinstance(name, Scalar) else ()
         span = configuration.span
         self.commands.append(
             Command(
@@ -89,7 +89,7 @@ class _Reader:
                 Source(self.shown, span.line, span.column),
                 self._cwd(configuration.get("cwd")),
                 self._environment(configuration.get("env")),
-                condition,
+                conditions,
             )
         )
 

@@ -9,6 +9,6 @@ its recipe that of the launcher.
 from __future__ import annotations
 
 from qlint.readers.launchers.following import follow
-from qlint.readers.launchers.reading import read_launched
+from qlint.readers.launchers.reading import read_job, read_launched
 
-__all__ = ["follow", "read_launched"]
+__all__ = ["follow", "read_job", "read_launched"]

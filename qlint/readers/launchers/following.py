@@ -18,21 +18,22 @@ from qlint.readers.launch_syntax import read_launcher
 from qlint.readers.launchers.accelerating import Told, accelerate_settings
 from qlint.readers.launchers.entries import program_of
 from qlint.readers.launchers.finding import Files, Found
+from qlint.readers.launchers.folding import Started, folded
 from qlint.readers.launchers.launch import Launch
 from qlint.readers.launchers.processes import WORLD_SIZE, task_variables, world_size
-from qlint.readers.launchers.runs import as_run_of
+from qlint.readers.launchers.purposes import seems_to_do_else, seems_to_train
+from qlint.readers.launchers.runs import as_run_of, left_open
 from qlint.readers.launchers.understanding import understand
 from qlint.readers.places import GeneratedFile, LineMap, Place
 from qlint.readers.project_files import ProjectFiles
 from qlint.readers.relocation import identified, move_dead, move_note, move_problem
 from qlint.readers.request import Request
 from qlint.readers.shell import Script, run_line
-from qlint.recipe import DeadConfiguration, Kind, Note, Problem, Reading, Recipe
+from qlint.recipe import DeadConfiguration, Kind, Note, Problem, Reading
 
 MAXIMUM_SCRIPT = 5_000_000
 """Bytes of a script or configuration that is followed."""
-_TRAINS = re.compile(r"train|tun(?:e|ing)|sft|dpo|q?lora", re.I)
-_OTHER = re.compile(r"merge|convert|eval|export|infer|test|predict|prepare|download|chat", re.I)
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
 
 def follow(
@@ -63,7 +64,7 @@ def _key(command: Command) -> object:
     return (
         command.source,
         command.folder,
-        command.condition,
+        command.conditions,
         tuple((word.text, word.unknown) for word in command.words),
         tuple(sorted((name, one.text) for name, one in command.environment.items())),
         tuple((path, file.data) for path, file in command.written.items()),
@@ -76,7 +77,7 @@ class _Following:
         self.path = path
         self.kind = kind
         self.around = around
-        self.recipes: list[Recipe] = []
+        self.runs: list[Started] = []
         self.dead: list[DeadConfiguration] = []
         self.problems: list[Problem] = []
         self.notes: list[Note] = []
@@ -85,7 +86,7 @@ class _Following:
         shown = self.request.display_path or self.path
         return Reading(
             shown,
-            identified(self.recipes),
+            identified(folded(self.runs)),
             tuple(dict.fromkeys(self.dead)),
             tuple(dict.fromkeys(self.problems)),
             tuple(dict.fromkeys(self.notes)),
@@ -109,7 +110,8 @@ class _Following:
             if step.told is not None:
                 run, notes = join_started(run, step.told.companion, step.open, step.told.lost)
                 self.notes += notes
-            self.recipes.append(run if step.told is None else step.told.named_by(run))
+            run = run if step.told is None else step.told.named_by(run)
+            self.runs.append(Started(left_open(run, step.written), step.command))
         self.dead += [move_dead(one, maps) for one in reading.dead]
         self.notes += [move_note(one, maps) for one in reading.notes]
         self.problems += [replace(move_problem(one, maps), fatal=False) for one in reading.problems]
@@ -131,6 +133,7 @@ class _Step:
         self.maps: Mapping[str, LineMap] = {
             request.display(path): file.places for path, file in command.written.items()
         }
+        self.written = [(request.display(path), file) for path, file in command.written.items()]
         self.told: Told | None = accelerate_settings(launch, self.open, command.source)
         self.request = self._request(request)
 
@@ -175,6 +178,8 @@ class _Step:
         found = self._program()
         if found is not None and not self._is_entry(found):
             return self._read_file(found)
+        if seems_to_do_else(self.launch):
+            return False
         further = (".py",) if starts == "tool" else ()
         for configuration in self.files.configurations(self.launch.arguments, further):
             if self._read_file(configuration):
@@ -245,19 +250,16 @@ class _Step:
     def _read_text(self) -> bool:
         """A line for another shell: ``bash -c "..."``."""
         program = self.launch.program
-        if program.unknown is not None or not program.text.strip():
+        if not program.text.strip():
             return False
-        return self._continue(
-            run_line(
-                program.text,
-                _places(self.command),
-                self.request,
-                folder=self.folder,
-                written=self.command.written,
-            ),
-            self.following.path,
-            None,
+        script = run_line(
+            program.text,
+            _places(self.command),
+            replace(self.request, environment={**self.request.environment, **_left_open(program)}),
+            folder=self.folder,
+            written=self.command.written,
         )
+        return self._continue(script, self.following.path, None)
 
     def _read_shell(self) -> bool:
         """A launcher that this one starts."""
@@ -281,8 +283,7 @@ class _Step:
     def _note_absent(self) -> bool:
         """Say that a script which seems to train is not there."""
         program = self.launch.program
-        name = os.path.basename(program.text)
-        if self.launch.starts != "script" or not _TRAINS.search(name) or _OTHER.search(name):
+        if self.launch.starts != "script" or not seems_to_train(self.launch):
             return False
         source = self.command.source
         why = "is not there" if program.unknown is None else f"is not known ({program.unknown})"
@@ -306,6 +307,14 @@ def _places(command: Command) -> LineMap:
     places = LineMap(source.path)
     places.add(Place(source.line, source.cell, source.physical_line, source.column - 1))
     return places
+
+
+def _left_open(text: Argument) -> dict[str, Argument]:
+    """The variables of a text for a shell that are not known where it is put together."""
+    if text.unknown is None:
+        return {}
+    found = dict.fromkeys(_VARIABLE.findall(text.text))
+    return {name: Argument(f"${name}", text.origin, text.unknown) for name in found}
 
 
 def _behind_dashes(launch: Launch) -> tuple[Argument, ...]:

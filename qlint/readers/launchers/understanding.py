@@ -19,6 +19,8 @@ _PYTHON = re.compile(r"(?:python|pypy)[\d.]*t?(?:\.exe)?\Z|\{sys\.executable\}\Z
 _UNKNOWN_PYTHON = re.compile(r"(?i)\$\{?\w*(?:python|py_?bin)\w*[^/]*\Z|which[ ]python")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)\Z", re.DOTALL)
 _SHELL_SCRIPT = (".sh", ".bash", ".slurm", ".sbatch", ".job", ".pbs", ".zsh")
+_KEYS = frozenset({"C-m", "C-M", "Enter", "KPEnter"})
+"""Keys behind the text that ``tmux send-keys`` types."""
 _MOST_WRAPPERS = 20
 
 
@@ -133,6 +135,11 @@ class _Peeling:
 
     def _unwrap(self, program: StarterProgram, options: Options) -> None:
         self.words = self.words[program.operands :]
+        if program.operands and self.words and self.words[0].text.startswith("-"):
+            # Options of its own behind its operand, up to the dashes in front of the command.
+            texts = [word.text for word in self.words]
+            if "--" in texts:
+                self.words = self.words[texts.index("--") + 1 :]
         changed = options.value("--chdir", "--directory", "--cwd")
         if changed is not None and changed.unknown is None and program.kind == "wrapper":
             self.folder = changed.text
@@ -158,6 +165,8 @@ class _Peeling:
         return self._made("shell", self.words[0], self.words[1:])
 
     def _text(self, words: Sequence[Argument]) -> Launch | None:
+        while words and words[-1].text in _KEYS:
+            words = words[:-1]
         if not words:
             return None
         text = " ".join(word.text for word in words)

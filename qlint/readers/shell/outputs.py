@@ -9,6 +9,8 @@ from qlint.readers.shell.values import Segment, Value
 
 DOCUMENT = "written in place"
 """How the text of a here-document is marked."""
+IN_A_FILE = "in the file"
+"""How text is marked that comes from another file."""
 
 
 @dataclass(slots=True)
@@ -44,7 +46,8 @@ class Output:
 def as_file(value: Value, shown: str) -> WrittenFile:
     """A file with this text; unknown parts stand in it as they are written.
 
-    Each of its lines lies where the first characters of it stand that the script writes there.
+    Each of its lines lies where the first characters of it stand that the script writes there. A
+    line that the script takes from another file as it is stands in that one.
     """
     places = LineMap(shown)
     line: list[Segment] = []
@@ -58,23 +61,27 @@ def as_file(value: Value, shown: str) -> WrittenFile:
                 line.append(segment.slice(position, end) if segment.unknown is None else segment)
             position = end
             if newline >= 0:
-                before = _place(line, before)
+                before = _place(line, before, shown)
                 places.add(before)
                 line = []
     if line:
-        places.add(_place(line, before))
-    return WrittenFile(value.text.encode("utf-8", "replace"), places)
+        places.add(_place(line, before, shown))
+    unknown = {one.text: one.unknown for one in value.segments if one.unknown and one.text}
+    return WrittenFile(value.text.encode("utf-8", "replace"), places, open=unknown)
 
 
-def _place(line: list[Segment], before: Place) -> Place:
+def _place(line: list[Segment], before: Place, shown: str) -> Place:
     column = 1
-    fallback = None
+    fallback, taken = None, False
     for segment in line:
         if segment.source is not None:
             at = segment.source.origin(segment.start, segment.start)
-            place = Place(at.line or 1, at.cell, at.physical_line, (at.column or 1) - column)
+            path = at.path if at.path != shown else None
+            shift = (at.column or 1) - column
+            place = Place(at.line or 1, at.cell, at.physical_line, shift, path)
             if segment.via == DOCUMENT:
                 return place
-            fallback = fallback or place
+            if fallback is None or (taken and segment.via != IN_A_FILE):
+                fallback, taken = place, segment.via == IN_A_FILE
         column += len(segment.text)
     return fallback or before

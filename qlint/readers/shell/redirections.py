@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from qlint.readers.shell.expansion import Expander
+from qlint.readers.shell.file_commands import contents, put, replace_unknown
 from qlint.readers.shell.machine import Machine
-from qlint.readers.shell.outputs import DOCUMENT, Output, as_file
+from qlint.readers.shell.outputs import DOCUMENT, Output
 from qlint.readers.shell.state import State
 from qlint.readers.shell.syntax import Redirection
 from qlint.readers.shell.values import Segment, Value
@@ -28,7 +29,8 @@ def redirected(
         if one.operator in ("<<", "<<-", "<<<"):
             state.stdin = document(machine, one, state)
         elif one.operator == "<":
-            state.stdin = None
+            path = _target(machine, one, state)
+            state.stdin = contents(machine, state, path) if path else None
         elif one.operator == ">&" and one.descriptor in ("", "1"):
             state.output = Output()  # To standard error: nobody reads it.
         elif one.operator in (*_WRITING, *_APPENDING) and one.descriptor in ("", "1"):
@@ -67,22 +69,15 @@ def _target(machine: Machine, one: Redirection, state: State) -> str:
 
 
 def write(machine: Machine, path: str, output: Output, state: State, *, appends: bool) -> None:
-    """Note what a file holds from now on; nothing where that is not known."""
-    written = dict(state.written)
-    machine.spend(1 + len(written) // 10)
+    """Note what a file holds from now on."""
     if output.lost is not None:
-        written.pop(path, None)
-    else:
-        file = as_file(output.value, state.source.shown)
-        before = written.get(path)
-        if appends and before is not None:
-            joined = before.places.followed_by(file.places)
-            file = type(file)(before.data + file.data, joined)
-            machine.spend(1 + len(file.data) // 500)
-        if not appends or before is not None or not _exists(machine, path):
-            written[path] = file
-    state.written = written
-
-
-def _exists(machine: Machine, path: str) -> bool:
-    return machine.inside(path) and os.path.exists(path)
+        replace_unknown(machine, state, path, output.lost)
+        return
+    before = contents(machine, state, path) if appends else Value()
+    if before is None:
+        there = path in state.written or (machine.inside(path) and os.path.exists(path))
+        if there:
+            put(machine, state, path, None, "more is appended to it")
+            return
+        before = Value()
+    put(machine, state, path, Value((*before.segments, *output.segments)), "")

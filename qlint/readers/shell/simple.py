@@ -9,9 +9,11 @@ from qlint.readers.shell.assignments import assign, assigned_value
 from qlint.readers.shell.builtins import BUILTINS
 from qlint.readers.shell.conditions import Truth
 from qlint.readers.shell.expansion import Expander
+from qlint.readers.shell.file_commands import FILE_COMMANDS
 from qlint.readers.shell.filters import FILTERS
 from qlint.readers.shell.machine import Machine, Stopped
 from qlint.readers.shell.outputs import as_file
+from qlint.readers.shell.pieces import short
 from qlint.readers.shell.redirections import redirected, write
 from qlint.readers.shell.source import SourceText
 from qlint.readers.shell.state import State, Variable
@@ -42,11 +44,19 @@ def run_simple(machine: Machine, node: Simple, state: State) -> Truth:
             return _call(machine, node, words, state)
         if name in BUILTINS:
             return BUILTINS[name](machine, node, words, state)
+        if name in FILE_COMMANDS and not _reads_input(words, state):
+            text = short(state.source.written(node.start, node.end))
+            return FILE_COMMANDS[name](machine, words[1:], state, text)
         if name in FILTERS:
             return _filter(machine, words, state)
         if name == "tee":
             return _tee(machine, words[1:], state)
         return _program(machine, node, words, state)
+
+
+def _reads_input(words: list[Value], state: State) -> bool:
+    """Whether ``cat`` only hands on what it is fed."""
+    return words[0].text == "cat" and [one.text for one in words[1:]] in ([], ["-"])
 
 
 def _filter(machine: Machine, words: list[Value], state: State) -> Truth:
@@ -199,14 +209,13 @@ def collect(
     machine.spend(1 + len(environment) // 20)
     environment.update({name: value.argument(()) for name, value in prefix.items()})
     fed = as_file(state.stdin, state.source.shown) if state.stdin is not None else None
-    condition = " and ".join(dict.fromkeys(one for one in state.conditions if one)) or None
     machine.commands.append(
         Command(
             tuple(word.argument(()) for word in words),
             state.source.source(span[0]),
             state.folder,
             environment,
-            condition,
+            tuple(dict.fromkeys(one for one in state.conditions if one)),
             state.written,
             fed,
         )

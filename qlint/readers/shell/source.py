@@ -50,7 +50,7 @@ class SourceText:
             )
         first, last = self.places.place(line), self.places.place(end_line)
         return Origin(
-            self.shown,
+            first.path or self.shown,
             first.line,
             column + first.shift,
             first.cell,

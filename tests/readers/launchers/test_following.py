@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from launching import command, request, write
 
+from qlint.readers import read
 from qlint.readers.commands import Command
 from qlint.readers.launchers import follow
 from qlint.readers.places import LineMap, Place, WrittenFile
@@ -158,7 +159,7 @@ def test_what_trains_nothing_is_silent(tmp_path: Path) -> None:
 
 def test_a_condition_is_a_premise(tmp_path: Path) -> None:
     write(tmp_path, {"train.py": SCRIPT})
-    commands = [command("python train.py", str(tmp_path), condition="$MODE = full")]
+    commands = [command("python train.py", str(tmp_path), conditions=("$MODE = full",))]
     reading = follow(commands, request(tmp_path), str(tmp_path / "run.sh"))
     assert "it runs if $MODE = full" in only(reading).assumptions
 
@@ -221,4 +222,85 @@ def test_the_words_behind_dashes_are_tried(tmp_path: Path) -> None:
         follow_in(tmp_path, "python submit.py --gpus 4 -- python train.py --lr 2e-4",
                   files={"submit.py": "print('queued')"})
     )  # fmt: skip
+    assert recipe.value("learning_rate") == 2e-4
+
+
+RESUMING = """\
+#!/bin/bash
+LAST=$(ls -d out/checkpoint-* 2>/dev/null | tail -1 || true)
+if [ -n "$LAST" ]; then
+    python train.py --lr 2e-4 --accumulation 4
+else
+    python train.py --accumulation 4 --lr 2e-4
+fi
+"""
+
+
+def test_either_way_to_the_same_run_is_one_run(tmp_path: Path) -> None:
+    write(tmp_path, {"train.py": SCRIPT})
+    recipe = only(read(str(tmp_path / "run.sh"), RESUMING.encode(), request(tmp_path)))
+    assert recipe.source.line == 4
+    assert 'run.sh:6 starts it as well, if not (-n "$LAST")' in recipe.assumptions
+    assert not any(one.startswith("it runs if") for one in recipe.assumptions)
+
+
+def test_ways_to_other_runs_are_several(tmp_path: Path) -> None:
+    write(tmp_path, {"train.py": SCRIPT})
+    text = RESUMING.replace("--accumulation 4 --lr 2e-4", "--accumulation 4 --lr 1e-4")
+    reading = read(str(tmp_path / "run.sh"), text.encode(), request(tmp_path))
+    assert [one.value("learning_rate") for one in reading.recipes] == [2e-4, 1e-4]
+
+
+def test_the_same_run_after_another_is_a_second_one(tmp_path: Path) -> None:
+    write(tmp_path, {"train.py": SCRIPT})
+    text = "python train.py --lr 2e-4\npython train.py  --lr 2e-4\n"
+    reading = read(str(tmp_path / "run.sh"), text.encode(), request(tmp_path))
+    assert [one.source.line for one in reading.recipes] == [1, 2]
+
+
+def test_another_try_is_the_same_run(tmp_path: Path) -> None:
+    write(tmp_path, {"train.py": SCRIPT})
+    text = "python train.py --lr 2e-4 || { sleep 9; python train.py --lr 2e-4; }\n"
+    recipe = only(read(str(tmp_path / "run.sh"), text.encode(), request(tmp_path)))
+    assert any("starts it as well, if" in one for one in recipe.assumptions)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "axolotl merge-lora config.yml",
+        "axolotl preprocess config.yml",
+        "python -m axolotl.cli.merge_lora config.yml",
+        "accelerate launch -m axolotl.cli.inference config.yml",
+        "python scripts/export_model.py config.yml",
+        "python evaluate.py --config config.yml",
+    ],
+)
+def test_a_program_that_does_not_train_starts_no_run(tmp_path: Path, line: str) -> None:
+    assert not follow_in(tmp_path, line, files={"config.yml": AXOLOTL}).recipes
+
+
+def test_a_text_for_another_shell_with_a_part_that_is_not_known(tmp_path: Path) -> None:
+    write(tmp_path, {"train.py": SCRIPT})
+    text = (
+        'LR=2e-4\ntmux new-session -d -s "x_$(date +%s)" "\n  # the environment\n'
+        "  export KEY='$KEY'\n  python train.py --lr $LR --accumulation $STEPS\n\"\n"
+    )
+    recipe = only(read(str(tmp_path / "run.sh"), text.encode(), request(tmp_path)))
+    assert recipe.value("learning_rate") == 2e-4
+    assert recipe["gradient_accumulation_steps"].state is State.UNKNOWN
+    assert all("\n" not in one for one in recipe.assumptions)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'tmux send-keys -t s "python train.py --lr 2e-4" C-m',
+        "kubectl exec -it pod -c main -- bash -c 'python train.py --lr 2e-4'",
+        "uvx --from x python train.py --lr 2e-4",
+    ],
+)
+def test_programs_that_start_another_elsewhere(tmp_path: Path, line: str) -> None:
+    write(tmp_path, {"train.py": SCRIPT})
+    recipe = only(read(str(tmp_path / "run.sh"), f"{line}\n".encode(), request(tmp_path)))
     assert recipe.value("learning_rate") == 2e-4

@@ -14,6 +14,8 @@ from qlint.readers import read
 from qlint.readers.request import Request
 from qlint.recipe import Reading
 
+pytestmark = pytest.mark.timeout(120)  # a hang is what is looked for
+
 PIECES = [
     *("python", "train.py", " ", "\n", "\\\n", "$X", "${X:-1}", "--lr", "1e-4", "'", '"', "(", ")"),
     *(

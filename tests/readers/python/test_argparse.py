@@ -520,3 +520,71 @@ def test_what_the_script_does_not_give_stays_a_default() -> None:
         "learning_rate=args.lr",
     )
     assert_default(read_recipe(script), per_device_train_batch_size=8, lr_scheduler_type="linear")
+
+
+RECORDS = """
+from dataclasses import dataclass
+from simple_parsing import ArgumentParser
+
+@dataclass
+class Lora:
+    r: int = 8
+
+@dataclass
+class Config:
+    lr: float = 1e-3
+    accumulation: int = 2
+
+parser = ArgumentParser()
+parser.add_argument("--optim", default="adamw_8bit")
+parser.add_arguments(Config, dest="config")
+parser.add_arguments(Lora, "lora")
+args = parser.parse_args()
+"""
+FROM_RECORDS = (
+    "learning_rate=args.config.lr, optim=args.optim, "
+    "gradient_accumulation_steps=args.config.accumulation"
+)
+
+
+def test_dataclasses_of_simple_parsing_take_argv() -> None:
+    script = training_script(RECORDS, FROM_RECORDS, "r=args.lora.r")
+    given = read_recipe(script, argv=["--lr", "2e-4", "--r=16", "--optim", "adamw_torch"])
+    assert_set(given, learning_rate=2e-4, lora_r=16, optim="adamw_torch",
+               gradient_accumulation_steps=2)  # fmt: skip
+    assert "--lr, read by simple_parsing" in vias(given["learning_rate"])
+    alone = read_recipe(script)
+    assert_set(alone, learning_rate=1e-3, lora_r=8, optim="adamw_8bit")
+
+
+@pytest.mark.parametrize(
+    ("parser", "option"),
+    [
+        ("configargparse.ArgParser(default_config_files=['c.yaml'])", ""),
+        ("configargparse.ArgParser()", "parser.add('--config', is_config_file=True)"),
+        (
+            "jsonargparse.ArgumentParser()",
+            "parser.add_argument('--config', action=jsonargparse.ActionConfigFile)",
+        ),
+    ],
+)
+def test_what_a_file_may_set_that_the_parser_reads_is_unknown(parser: str, option: str) -> None:
+    script = training_script(
+        f"""
+        import configargparse, jsonargparse
+        parser = {parser}
+        parser.add_argument("--lr", type=float, default=2e-4)
+        parser.add_argument("--r", type=int, default=8)
+        {option}
+        args = parser.parse_args()
+        """,
+        "learning_rate=args.lr",
+        "r=args.r",
+    )
+    argv = ["--r", "16", *(["--config", "c.yaml"] if option else [])]
+    recipe = read_recipe(script, argv=argv)
+    assert recipe["learning_rate"].state is State.UNKNOWN
+    assert "reads may set it" in (recipe["learning_rate"].reason or "")
+    assert_set(recipe, lora_r=16)
+    if option:
+        assert_set(read_recipe(script), learning_rate=2e-4, lora_r=8)

@@ -3,6 +3,8 @@
 import pytest
 from launcher_reading import read
 
+pytestmark = pytest.mark.timeout(120)  # a hang is what is looked for
+
 SIZE = 100_000
 
 HOSTILE = {

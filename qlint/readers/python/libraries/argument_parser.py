@@ -5,13 +5,22 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from qlint.readers.python.arguments import Arguments
-from qlint.readers.python.classes import instantiate
+from qlint.readers.python.classes import is_record
 from qlint.readers.python.flags import SUBCOMMAND
 from qlint.readers.python.iteration import elements
 from qlint.readers.python.libraries.mirror import given_by, mirror, quiet_parser
 from qlint.readers.python.libraries.objects import construct_as
 from qlint.readers.python.libraries.options import Option, Refused, values_of, with_switches
+from qlint.readers.python.libraries.parser_declarations import (
+    Declared,
+    all_options,
+    declared_by,
+    declared_of,
+    flat_options,
+    left_to_file,
+    names_file,
+    record_of,
+)
 from qlint.readers.python.libraries.registry import Call, function, method
 from qlint.readers.python.machine import Machine, Raised, trace, unknown
 from qlint.readers.python.values import (
@@ -33,31 +42,6 @@ _CHOSEN = "subcommand:"
 _STARTERS = ("train", "tune", "sft", "fit")
 
 
-class Declared:
-    """What a parser was told: its options, later defaults and subcommands."""
-
-    __slots__ = ("defaults", "dest", "options", "records", "rest", "settings", "subparsers")
-
-    def __init__(self) -> None:
-        self.options: list[Option] = []
-        self.defaults: dict[str, Value] = {}
-        self.subparsers: dict[str, Declared] = {}
-        self.dest: str | None = None
-        """Where the name of the chosen subcommand goes."""
-        self.records: dict[str, Value] = {}
-        """Dataclasses whose fields are options too, by destination."""
-        self.rest: Unknown | None = None
-        """Why further defaults may have been set that are not known."""
-        self.settings: dict[str, Any] = {}
-
-    def inherit(self, other: Declared) -> None:
-        """Take over the options and defaults of a parent parser."""
-        self.options.extend(other.options)
-        self.defaults.update(other.defaults)
-        self.records.update(other.records)
-        self.rest = self.rest or other.rest
-
-
 @function(
     "argparse.ArgumentParser",
     "configargparse.ArgumentParser",
@@ -77,28 +61,18 @@ def _declared_by(machine: Machine, call: Call) -> Declared:
     declared = Declared()
     parents = call.arguments.get("parents")
     for value in (elements(machine, parents) or []) if parents is not None else []:
-        inherited = _declared(value)
+        inherited = declared_by(value)
         if inherited is not None:
             declared.inherit(inherited)
+    for name in ("default_config_files", "default_config_file_contents"):
+        given = call.arguments.get(name)
+        if given is not None and not (isinstance(given, Const) and not given.value):
+            declared.files[None] = call.name.partition(".")[0]
     for name in ("prefix_chars", "allow_abbrev"):
         setting = call.arguments.get(name)
         if isinstance(setting, Const):
             declared.settings[name] = setting.value
     return declared
-
-
-def _declared(value: Value) -> Declared | None:
-    if isinstance(value, Ref) and isinstance(value.target, Instance):
-        native = value.target.native
-        return native if isinstance(native, Declared) else None
-    return None
-
-
-def declared_of(parser: Instance) -> Declared:
-    """What a parser was told; a subclass of the program starts with nothing."""
-    if not isinstance(parser.native, Declared):
-        parser.native = Declared()
-    return parser.native
 
 
 @method("parser", "add_argument_group", "add_mutually_exclusive_group", "argument_group")
@@ -118,12 +92,16 @@ def add_library_arguments(machine: Machine, call: Call) -> Value:
 
 
 @method("parser", "add_arguments")
-def add_record(machine: Machine, receiver: Ref, parser: Instance, call: Call) -> Value:
+def addrecord_of(machine: Machine, receiver: Ref, parser: Instance, call: Call) -> Value:
     """``parser.add_arguments(TrainConfig, dest="config")`` of simple_parsing."""
     dest = known_text(call.arguments.get("dest", 1))
     kind = call.arguments.get("dataclass", 0)
     if dest is not None and kind is not None:
-        declared_of(parser).records[dest] = kind
+        declared = declared_of(parser)
+        declared.records[dest] = kind
+        if isinstance(kind, UserClass) and is_record(kind):
+            taken = {flag for option in all_options(declared) for flag in option.flags}
+            declared.record_options[dest] = flat_options(machine, kind, dest, taken)
     return Const(None)
 
 
@@ -147,6 +125,8 @@ def add_argument(machine: Machine, receiver: Ref, parser: Instance, call: Call) 
     for earlier in declared.options:
         earlier.flags = tuple(flag for flag in earlier.flags if flag not in option.flags)
     declared.options.append(option)
+    if names_file(call):
+        declared.files[option.dest] = option.reader
     made = Instance("action", "argparse.Action")
     made.slots.data["dest"] = Const(option.dest)
     made.native = option
@@ -313,6 +293,8 @@ def _fill(
         machine.assume(f"argv is refused by the script's parser: {problem}")
         chain, chosen = _chosen(machine, declared, {})
         values = _values(machine, chain, {}, call)
+    for part in chain:
+        values.update(left_to_file(part, values, given, call))
     before = dict(namespace.slots.data)
     for dest, value in {**values, **chosen}.items():
         if dest not in before or dest in given:
@@ -321,20 +303,15 @@ def _fill(
         if part.rest is not None:
             _forget(namespace, part, part.rest)
         for dest, kind in part.records.items():
-            namespace.slots.data[dest] = _record(machine, kind, call)
+            options = part.record_options.get(dest, [])
+            namespace.slots.data[dest] = record_of(machine, kind, dest, options, given, call)
     if chain[-1].subparsers:
         _without_subcommand(chain[-1], namespace, call)
     return rest
 
 
-def _record(machine: Machine, kind: Value, call: Call) -> Value:
-    if isinstance(kind, UserClass):
-        return instantiate(machine, kind, Arguments(), call.node, call.frame)
-    return unknown(call.frame, call.node, "a dataclass that is not known", kind)
-
-
 def _mirror(declared: Declared, depth: int = 0) -> argparse.ArgumentParser:
-    parser = mirror(declared.options, quiet_parser(**declared.settings))
+    parser = mirror(all_options(declared), quiet_parser(**declared.settings))
     if declared.subparsers and depth < 4:
         holder = parser.add_subparsers(
             dest=f"{_CHOSEN}{depth}", parser_class=_maker(declared, depth)
@@ -414,6 +391,6 @@ def namespace_dict(machine: Machine, receiver: Ref, namespace: Instance, call: C
 
 
 @method("namespace", "parse_args")
-def parsed_record(machine: Machine, receiver: Ref, namespace: Instance, call: Call) -> Value:
+def parsedrecord_of(machine: Machine, receiver: Ref, namespace: Instance, call: Call) -> Value:
     """``TrainArguments().parse_args()`` of a typed argument parser is the record itself."""
     return receiver

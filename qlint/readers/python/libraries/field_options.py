@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from qlint.knowledge import libraries
 from qlint.readers.python.classes import field_default, record_fields
@@ -72,6 +73,14 @@ def _library_options(machine: Machine, name: str) -> dict[str, list[Option]]:
     for parameter in libraries.parameters(library, rest, machine.versions).values():
         found[parameter.name] = _annotated(parameter.name, parameter.type or "str", None)
     return found
+
+
+def add_short_flags(options: Sequence[Option], taken: set[str]) -> None:
+    """What is nested is also given by its own name where that is free, as simple_parsing does."""
+    for option in options:
+        short = tuple(f"--{flag.rpartition('.')[2]}" for flag in option.flags if "." in flag)
+        option.flags = tuple(flag for flag in (*option.flags, *short) if flag not in taken)
+        taken.update(option.flags)
 
 
 def _field_options(kind: UserClass, field: ClassField) -> list[Option]:

@@ -282,7 +282,7 @@ def start_program(
         Source(call.frame.file.path, line, column),
         start_folder,
         variables if variables is not None else _variables(Ref(machine.environment.holder)) or {},
-        " and ".join(machine.conditions) or None,
+        tuple(machine.conditions),
         dict(project.written),
     )
     machine.programs.append(command)

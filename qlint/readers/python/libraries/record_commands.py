@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from qlint.readers.python.arguments import Arguments
 from qlint.readers.python.classes import instantiate, is_record
 from qlint.readers.python.evaluator import evaluate
-from qlint.readers.python.libraries.field_options import record_options
+from qlint.readers.python.libraries.field_options import add_short_flags, record_options
 from qlint.readers.python.libraries.mirror import given_by, mirror
-from qlint.readers.python.libraries.options import Refused, values_of, with_switches
+from qlint.readers.python.libraries.options import Option, Refused, values_of, with_switches
 from qlint.readers.python.libraries.parameter_options import reader_of, run_component
 from qlint.readers.python.libraries.registry import Call, function
 from qlint.readers.python.machine import Machine, unknown
@@ -52,14 +55,27 @@ def _record(machine: Machine, kind: UserClass, call: Call, reader: str) -> Value
     if not is_record(kind):
         return instantiate(machine, kind, Arguments(), call.node, call.frame)
     options = record_options(machine, kind)
+    if reader == "simple_parsing":
+        add_short_flags(options, set())
     for option in options:
         option.reader = reader
     try:
         raw, _ = given_by(machine, mirror(options), machine.argv)
-        values = values_of(machine, [o for o in options if o.dest in raw], raw, call)
+        return filled_record(machine, kind, options, raw, call)
     except Refused as problem:
         machine.assume(f"argv is refused by the script's parser: {problem}")
-        values = {}
+        return filled_record(machine, kind, options, {}, call)
+
+
+def filled_record(
+    machine: Machine,
+    kind: UserClass,
+    options: Sequence[Option],
+    raw: Mapping[str, Any],
+    call: Call,
+) -> Value:
+    """A dataclass with what argv gives to the options of its fields. May raise Refused."""
+    values = values_of(machine, [one for one in options if one.dest in raw], raw, call)
     off = {
         option.dest: option.default
         for option in reversed(options)

@@ -116,7 +116,7 @@ def _text_file(call: Call, value: Value) -> WrittenFile | None:
     for _, source in written:
         places.add(where.of_value(source))
     data = "".join(f"{line}\n" for line, _ in written).encode("utf-8", "replace")
-    return GeneratedFile(data, places, snapshot(value))
+    return GeneratedFile(data, places, value=snapshot(value))
 
 
 def written_lines(value: Value) -> list[tuple[str, Value]] | None:

@@ -9,7 +9,9 @@ from qlint.type_checking import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
-Style: TypeAlias = "Literal['', 'path', 'code', 'error', 'warning', 'info', 'caret', 'dim', 'bold']"
+Style: TypeAlias = (
+    "Literal['', 'path', 'code', 'error', 'warning', 'info', 'caret', 'dim', 'bold', 'bar']"
+)
 Piece: TypeAlias = "tuple[str, Style]"
 Line: TypeAlias = "list[Piece]"
 

@@ -13,3 +13,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     by_folded_name = {candidate.casefold(): candidate for candidate in known}
     nearest = get_close_matches(name.casefold(), by_folded_name, n=1, cutoff=0.6)
     return f"; did you mean {by_folded_name[nearest[0]]}?" if nearest else ""
+
+
+def otherwise(near: str, way_out: str) -> str:
+    """``"; did you mean X? Else give ..."``, or ``"; give ..."`` where no name is near."""
+    return f"{near} Else {way_out}." if near else f"; {way_out}."

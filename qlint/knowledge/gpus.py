@@ -14,7 +14,7 @@ import re
 from functools import lru_cache
 
 from qlint.errors import UsageError
-from qlint.near_names import did_you_mean
+from qlint.near_names import did_you_mean, otherwise
 from qlint.records import Record
 
 _DATA = os.path.join(os.path.dirname(__file__), "data", "gpus.json")
@@ -66,9 +66,8 @@ def parse_cards(text: str) -> tuple[int, Card]:
     card = find_card(name)
     if card is None or not 0 < number <= _MOST_CARDS:
         near = did_you_mean(name, [card.name for card in all_cards()])
-        raise UsageError(
-            f"the card {text[:60]!r} is not known{near}; give its memory instead, as 24GB or 2x24GB"
-        )
+        way_out = "give its memory instead, as 24GB or 2x24GB"
+        raise UsageError(f"the card {text[:60]!r} is not known{otherwise(near, way_out)}")
     return number, card
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from qlint.errors import UsageError
 from qlint.knowledge.configurations import from_config
 from qlint.knowledge.models import Model, find_model, known_names
-from qlint.near_names import did_you_mean
+from qlint.near_names import did_you_mean, otherwise
 from qlint.type_checking import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,9 +38,8 @@ def model_named(name: str, environment: Mapping[str, str] | None = None) -> Mode
     if cached is not None:
         return from_config(_read(cached), name)
     near = did_you_mean(name.rsplit("/", 1)[-1], known_names())
-    raise UsageError(
-        f"the model {name[:100]!r} is not known{near}; give --model the path of its config.json"
-    )
+    way_out = "give the path of its config.json"
+    raise UsageError(f"the model {name[:100]!r} is not known{otherwise(near, way_out)}")
 
 
 def local_configuration(name: str, environment: Mapping[str, str] | None = None) -> str | None:

@@ -32,16 +32,23 @@ class Outcome:
     """What one evaluation found."""
 
     __slots__ = (
-        "_collector", "_ended_early", "_file", "_frame", "_machine", "assumptions", "exhausted",
+        "_collector", "_decided", "_ended_early", "_file", "_frame", "_machine", "assumptions",
+        "exhausted",
     )  # fmt: skip
 
     def __init__(
-        self, machine: Machine, collector: Collector, file: SourceFile, frame: Frame
+        self,
+        machine: Machine,
+        collector: Collector,
+        file: SourceFile,
+        frame: Frame,
+        decided: bool,
     ) -> None:
         self._machine = machine
         self._collector = collector
         self._file = file
         self._frame = frame
+        self._decided = decided
         self._ended_early = False
         self.exhausted: str | None = None
         """Why it did not come to its end, None where it did."""
@@ -100,7 +107,7 @@ class Outcome:
         if self.runs or self.exhausted is not None:
             return
         machine, collector = self._machine, self._collector
-        decided = machine.request.decided and not self._ended_early
+        decided = self._decided and not self._ended_early
         self._run(lambda: _run_uncalled(machine, self._file, self._frame, collector, decided))
         if not self.runs:
             self.exhausted = None  # The script itself was followed to its end, and trains nothing.
@@ -128,7 +135,7 @@ def evaluate_script(
     frame = Frame(file)
     frame.slots.data["__name__"] = Const("__main__")
     frame.slots.data["__file__"] = Const(project.script)
-    outcome = Outcome(machine, Collector(machine), file, frame)
+    outcome = Outcome(machine, Collector(machine), file, frame, request.decided)
     outcome.start()
     return outcome
 

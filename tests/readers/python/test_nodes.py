@@ -10,7 +10,7 @@ import pytest
 from qlint.readers.python.nodes import assignments, names_read, walk
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
-SCRIPTS = sorted((FIXTURES / "good").rglob("*.py")) + [FIXTURES / "speed" / "qlora_9kb.py"]
+SCRIPTS = [*sorted((FIXTURES / "good").rglob("*.py")), FIXTURES / "speed" / "qlora_9kb.py"]
 
 
 def everything(node: cst.CSTNode) -> list[cst.CSTNode]:

@@ -93,6 +93,12 @@ def shares() -> Iterator[Case]:
     yield Case(batch=4, length=2048)
 
 
+def probed() -> Iterator[Case]:
+    """What the probes themselves are run on: the time of a large one, the memory of both."""
+    yield Case()
+    yield Case(SIZES[0], checkpointing=False)
+
+
 def adapters() -> Iterator[Case]:
     """The true cost of target modules and of rank."""
     for targets in (QV, QKV, ALL):
@@ -102,7 +108,7 @@ def adapters() -> Iterator[Case]:
 
 def against_lora() -> Iterator[Case]:
     """The same step over 4-bit and over 16-bit weights, over micro-batches."""
-    for batch in (1, 4):
+    for batch in (1, 4, 16):
         for quantised in (True, False):
             yield Case(batch=batch, quantised=quantised)
 

@@ -5,7 +5,8 @@
 Models have the shapes of known ones and random NF4 weights that are built on the card; nothing is
 downloaded. Without a card only ``--dry-run`` makes sense: the same with tiny shapes on whatever
 there is. What the budget leaves no time for is ``skipped``, and what does not fit is
-``out of memory``: both are results. ``summary`` compares with the criteria.
+``out of memory``: both are results. ``summary`` compares with the criteria. The JSON is written
+after every case, so that a run that is killed has left all it measured, with ``complete`` false.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import gc
 import importlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -47,10 +48,15 @@ class Check:
         self._end = time.monotonic() + budget_seconds
 
     def each(
-        self, cases: Iterator[Case], measure: Callable[[Any, Case], dict[str, Any]]
-    ) -> list[dict[str, Any]]:
+        self, cases: Iterable[Case], measure: Callable[[Any, Case], dict[str, Any]]
+    ) -> Iterator[dict[str, Any]]:
         """What ``measure`` gives for each case, with the case and the reason where it gave none."""
-        return [{**_described(case), **self._one(case, measure)} for case in cases]
+        for case in cases:
+            began = time.monotonic()
+            found = self._one(case, measure)
+            self._clean()
+            took = round(time.monotonic() - began, 1)
+            yield {**_described(case), **found, "case_seconds": took}
 
     def _one(self, case: Case, measure: Callable[[Any, Case], dict[str, Any]]) -> dict[str, Any]:
         if time.monotonic() > self._end:
@@ -64,12 +70,11 @@ class Check:
             pass
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        self._clean()
         return {"skipped": reason}
 
     @contextmanager
     def _run(self, case: Case) -> Iterator[Any]:
-        """A run of this case; its memory is given back afterwards."""
+        """A run of this case."""
         shaped = _probes("shaped_model")
         model_shape = gpu_cases.shape(case.model, dry_run=self.dry_run)
         dtype = torch.bfloat16 if self.on_card else torch.float32
@@ -83,8 +88,6 @@ class Check:
         yield shaped.random_run(
             model, optimizer, steps=WARM_UP + ROUNDS, batch=case.batch, length=case.length
         )
-        del model, trained, optimizer
-        self._clean()
 
     def _clean(self) -> None:
         gc.collect()
@@ -135,10 +138,12 @@ class Check:
         settings = {"step": rounds.unchanged, "direct": direct.install}
         taken = rounds.alternate(run, settings, ROUNDS)
         shares = direct.shares(taken["direct"])
+        saved, noise = rounds.paired(taken["step"], taken["direct"])
         found: dict[str, Any] = {
             "share": shares.by_phase(),
             "problem": shares.problem(),
-            "overhead": -rounds.paired(taken["step"], taken["direct"])[0],
+            "overhead": -saved,
+            "overhead_noise": noise,
             "direct_seconds": shares.seconds,
             "step_seconds": median(one.wall_seconds for one in taken["step"]),
         }
@@ -150,33 +155,56 @@ class Check:
 
             kernels = profiled.profiled_step(work)
             found["profiler_seconds"] = kernels.dequantisation
+            found["kernel_seconds"] = kernels.busy
             found["busy"] = kernels.busy / found["step_seconds"]
             apart = shares.seconds - kernels.dequantisation
             found["points_apart"] = 100 * apart / found["step_seconds"]
         return found
 
+    def probes(self, run: Any, case: Case) -> dict[str, Any]:
+        """The two probes themselves, as ``qlint probe`` runs them."""
+        state = run.save()
+        found = {}
+        for name in ("dequantisation", "activations"):
+            found[name] = _probes(f"{name}.probe").measure(run, ROUNDS).as_json()
+            state.restore()
+        return found
 
-def check(budget_seconds: float, *, dry_run: bool) -> dict[str, Any]:
-    """Run everything, the most telling first."""
+
+def check(
+    budget_seconds: float, *, dry_run: bool, save: Callable[[dict[str, Any]], object]
+) -> dict[str, Any]:
+    """Run everything, the most telling first, and ``save`` what there is after each case."""
     running = Check(budget_seconds, dry_run=dry_run)
     watch_module, environment = _probes("gpu_watch"), _probes("environment")
     began = time.monotonic()
-    with watch_module.GpuWatch(environment.gpu_index(running.device)) as watch:
-        sections = {
-            "steps": running.each(gpu_cases.steps(), running.step),
-            "shares": running.each(gpu_cases.shares(), running.share),
-            "recipes": running.each(gpu_cases.recipes(), running.step),
-            "adapters": running.each(gpu_cases.adapters(), running.step),
-            "against_lora": running.each(gpu_cases.against_lora(), running.step),
-        }
-    return {
-        "machine": machine(),
-        "environment": environment.environment(running.device, watch, WARM_UP),
-        "dry_run": dry_run,
-        "seconds": round(time.monotonic() - began, 1),
-        "summary": summary(sections),
-        **sections,
+    planned: dict[str, Iterator[dict[str, Any]]] = {
+        "steps": running.each(gpu_cases.steps(), running.step),
+        "shares": running.each(gpu_cases.shares(), running.share),
+        "probes": running.each(gpu_cases.probed(), running.probes),
+        "adapters": running.each(gpu_cases.adapters(), running.step),
+        "against_lora": running.each(gpu_cases.against_lora(), running.step),
+        "recipes": running.each(gpu_cases.recipes(), running.step),
     }
+    sections: dict[str, list[dict[str, Any]]] = {name: [] for name in planned}
+
+    def result(*, complete: bool) -> dict[str, Any]:
+        return {
+            "complete": complete,
+            "machine": machine(),
+            "environment": environment.environment(running.device, watch, WARM_UP),
+            "dry_run": dry_run,
+            "seconds": round(time.monotonic() - began, 1),
+            "summary": summary(sections),
+            **sections,
+        }
+
+    with watch_module.GpuWatch(environment.gpu_index(running.device)) as watch:
+        for name, cases in planned.items():
+            for found in cases:
+                sections[name].append(found)
+                save(result(complete=False))
+    return result(complete=True)
 
 
 def summary(sections: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
@@ -237,10 +265,22 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.dry_run and not torch.cuda.is_available():
         print("gpu_check: there is no CUDA card; --dry-run tries everything with tiny shapes.")
         return 1
-    result = check(options.budget_seconds, dry_run=options.dry_run)
-    options.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+    def save(result: dict[str, Any]) -> None:
+        _write(options.output, result)
+
+    result = check(options.budget_seconds, dry_run=options.dry_run, save=save)
+    save(result)
     print(json.dumps(result["summary"], indent=2))
     return 0
+
+
+def _write(path: Path, result: dict[str, Any]) -> None:
+    """Whole or not at all, whenever the process is killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    beside.replace(path)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,22 @@ def probe(model: Any, batches: Iterable[Any], **settings: Any) -> Any:
     with the model and a batch), gradient_accumulation_steps, max_grad_norm, steps, only,
     budget_seconds, quiet. Afterwards model and optimizer are what they were.
     """
-    import importlib
-
-    return importlib.import_module("qlint.runtime_probes.api").Probe(model, batches, **settings)
+    return _runtime("api").Probe(model, batches, **settings)
 
 
 def probe_callback(steps: int = 20) -> Any:
-    """A callback for transformers' trainers that measures a run without stopping it."""
+    """A callback for transformers' trainers that measures a run without stopping it.
+
+    Its ``report`` is the report, as soon as some ``2 * steps`` steps were measured. The run is what
+    it would have been; a run that is broken off within these steps leaves some of them hooked until
+    ``close()`` is called.
+    """
+    return _runtime("callback").ProbeCallback(steps)
+
+
+def _runtime(name: str) -> Any:
+    """A module that needs the extra ``probe``. Raises UsageError where that is not installed."""
     import importlib
 
-    return importlib.import_module("qlint.runtime_probes.callback").ProbeCallback(steps)
+    importlib.import_module("qlint.runtime_probes.requirements").require()
+    return importlib.import_module(f"qlint.runtime_probes.{name}")

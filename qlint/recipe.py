@@ -16,6 +16,9 @@ from typing import Any, Literal, TypeAlias
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict of such."""
 
+NEWEST_KNOWN = "the newest known to qlint"
+"""The source of a version that nothing decides: it is assumed."""
+
 FIELD_NAMES: tuple[str, ...] = (
     "quant_method",
     "load_in_4bit",

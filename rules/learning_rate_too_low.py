@@ -46,7 +46,7 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
             "B starts at zero, so early updates of A have next to no effect on the output",
         ),
         opposing=("a large alpha/r, LoRA+ or a late training stage can make a low rate right",),
-        settle=f"qlint probe {recipe.source.path} --only lr",
+        settle="the evaluation loss of two whole runs; short trials favour higher rates",
         fix=f"Set the learning rate between {scientific(minimum)} and 1e-4.",
     )
 

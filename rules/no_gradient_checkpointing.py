@@ -36,14 +36,17 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
     roomy = forecast is not None and forecast.fits_with_spare(context.options["spare"])
     if not four_bit and (roomy or forecast is None or not forecast.decided or not forecast.card):
         return None
-    base = "a 4-bit base" if four_bit else "a 16-bit base that leaves too little room"
+    base = (
+        "a 4-bit base: weights shrink, activations do not"
+        if four_bit
+        else "a 16-bit base that leaves too little room for activations"
+    )
     field = recipe["gradient_checkpointing"]
     return build_finding(
         context,
         recipe,
         ("gradient_checkpointing", "load_in_4bit"),
-        f"Gradient checkpointing is {described(field, 'off')} beside {base}: weights shrink, "
-        "activations do not.",
+        f"Gradient checkpointing is {described(field, 'off')} beside {base}.",
         severity=Severity.INFO if roomy else None,
         impact=_impact(forecast),
         supporting=(

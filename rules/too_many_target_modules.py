@@ -10,7 +10,7 @@ from qlint.memory.linear_roles import USUAL_PATHS, Role, role_of
 from qlint.memory.targets import ALL_LINEAR, path_matcher
 from qlint.recipe import Recipe
 from qlint.rulebook.options import Option
-from qlint.rulebook.predicted import forecast_of
+from qlint.rulebook.predicted import Forecast, forecast_of
 from qlint.rulebook.recipe_facts import (
     adapter_memory_of,
     has_four_bit_base,
@@ -61,6 +61,9 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
         what, severity = f"{selection.linears} linears a layer", Severity.INFO
     else:
         return None
+    forecast = forecast_of(recipe, context)
+    if forecast is not None and forecast.fits_with_spare():
+        severity = Severity.INFO
     shown = targets if isinstance(targets, str) else ", ".join(targets)
     return build_finding(
         context,
@@ -69,7 +72,7 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
         f"Adapters on {what}: {described(recipe['target_modules'], shown)}; q, k, v and perhaps "
         "the FFN are the leaner choice.",
         severity=severity,
-        impact=_impact(recipe, context),
+        impact=_impact(recipe, context, forecast),
         supporting=(
             "q,v to all: +2 % memory (torchtune, r 8, checkpointing), +17 % (Raschka, without)",
             "torchtune quantises only the adapted layers: there a target is one pass more",
@@ -99,7 +102,7 @@ def _select(targets: str | tuple[str, ...]) -> _Selection:
     )
 
 
-def _impact(recipe: Recipe, context: Context) -> str:
+def _impact(recipe: Recipe, context: Context, forecast: Forecast | None) -> str:
     rank, optimizer = rank_of(recipe), optimizer_of(recipe)
     if rank is not None:
         memory = adapter_memory_of(recipe, context, rank=rank, optimizer=optimizer)
@@ -108,14 +111,13 @@ def _impact(recipe: Recipe, context: Context) -> str:
                 f"{memory.parameters / 1e6:.1f} million adapter parameters, "
                 f"{gigabytes(memory.total_bytes)} with gradients and optimizer state; each also "
                 "adds two matrix products to every pass and keeps its input for the backward."
-                f"{_compared(recipe, context)}"
+                f"{_compared(forecast)}"
             )
     return "Each adapter adds two matrix products to every pass, its saved input and its state."
 
 
-def _compared(recipe: Recipe, context: Context) -> str:
+def _compared(forecast: Forecast | None) -> str:
     """What the peak would be with adapters on q, k and v alone."""
-    forecast = forecast_of(recipe, context)
     names = (
         [linear.name.rsplit(".", 1)[-1] for linear, _ in forecast.job.model.linears]
         if forecast

@@ -48,7 +48,7 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
         severity=Severity.INFO if roomy else None,
         impact=_impact(forecast, cost),
         supporting=(
-            "PEFT keeps a trained float32 copy beside the frozen original, with its gradient and "
+            "PEFT keeps a trained copy beside the frozen original, with its gradient and "
             "its optimizer state (ModulesToSaveWrapper)",
         ),
         opposing=(

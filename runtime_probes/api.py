@@ -14,19 +14,29 @@ from qlint.linting.report import Report
 from qlint.reporters.probe_value import Probed, probe_report
 from qlint.reporters.sinks import render
 
+from .capture.unsupported import without_unsloth
 from .measurement import Measurement
 from .probes import Wanted, measure_all
 from .progress import Progress
-from .replay.state import State
+from .replay.state import Randomness, State
 from .replay.supplied_run import Loss, SuppliedRun, windows_of
-from .requirements import require
+from .silence import quiet_replay
 
 _HELD_OUT = 4
 _NO_OPTIMIZER = "no optimizer was given, so that the run has no learning rate"
 
 
 class Probe:
-    """Measures when it is first asked for something; leaving the block puts everything back."""
+    """Measures when it is first asked for something; leaving the block puts everything back.
+
+    All probes run, as for a script. ``batches`` are what ``model(**batch)`` or ``loss`` takes; a
+    generator is used up. Without ``optimizer`` there is no learning rate to try others beside, and
+    the rest is measured under AdamW. What is put back: what is trained and its gradients, buffers,
+    optimizer, scheduler, and the random generators.
+
+    Raises UsageError where nothing can be measured: nothing is trained, batches are too few, or the
+    model is Unsloth's.
+    """
 
     def __init__(
         self,
@@ -43,10 +53,12 @@ class Probe:
         budget_seconds: float | None = None,
         quiet: bool = False,
     ) -> None:
-        require()
+        without_unsloth()
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not trained:
             raise UsageError("no parameter of the model is trained: add adapters first.")
+        self._randomness = Randomness.now()
+        self._gradients: list[tuple[torch.nn.Parameter, torch.Tensor | None]] = []
         device = trained[0].device
         wanted = (steps + _HELD_OUT) * gradient_accumulation_steps
         taken = [_moved(batch, device) for batch in itertools.islice(iter(batches), wanted)]
@@ -73,6 +85,7 @@ class Probe:
 
     def __enter__(self) -> Probe:
         self._state = self._run.save()
+        self._gradients = [(one, one.grad) for one in self._run.model.parameters()]
         return self
 
     def __exit__(
@@ -83,6 +96,9 @@ class Probe:
     ) -> None:
         if self._state is not None:
             self._state.restore()
+            self._randomness.restore()
+            for parameter, gradient in self._gradients:
+                parameter.grad = gradient
 
     def report(self) -> dict[str, Any]:
         """The report of ``qlint probe --output-format json``."""
@@ -105,18 +121,25 @@ class Probe:
             if self._state is None:
                 raise UsageError("measure inside of the block: with qlint.probe(...) as probe:")
             self._measured = Measurement()
-            measure_all(self._run, self._wanted, self._measured, self._progress)
-        measured = self._measured
-        return Probed(
-            report=Report(),
-            recipe=None,
-            name=measured.name,
-            steps=measured.steps,
-            interrupted=measured.interrupted,
-            probes=measured.probes,
-            environment=measured.environment,
-            verdicts=(),
-        )
+            for parameter, _ in self._gradients:
+                parameter.grad = None
+            with quiet_replay():
+                measure_all(self._run, self._wanted, self._measured, self._progress)
+        return without_script(self._measured)
+
+
+def without_script(measured: Measurement) -> Probed:
+    """What was measured, beside no findings: there is no script to find them in."""
+    return Probed(
+        report=Report(),
+        recipe=None,
+        name=measured.name,
+        steps=measured.steps,
+        interrupted=measured.interrupted,
+        probes=measured.probes,
+        environment=measured.environment,
+        verdicts=(),
+    )
 
 
 def _moved(value: Any, device: torch.device) -> Any:

@@ -28,6 +28,11 @@ def environment(device: torch.device, watch: GpuWatch, warm_up_steps: int) -> di
     }
 
 
+def devices_of(model: torch.nn.Module) -> list[str]:
+    """Where the model lies: more than one device under ``device_map="auto"``."""
+    return sorted({str(parameter.device) for parameter in model.parameters()})
+
+
 def versions() -> dict[str, str]:
     """The versions of the libraries that decide what a step does."""
     found = {name: _version(name) for name in _LIBRARIES}

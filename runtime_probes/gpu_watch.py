@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from types import TracebackType
 from typing import Any
@@ -25,14 +24,18 @@ class GpuWatch:
     """
 
     def __init__(self, index: int | None) -> None:
-        self._samples: list[tuple[int, int]] = []
+        self._busy: list[int] = []
+        self._clocks: list[int] = []
+        self._samples = 0
         self._throttled: set[str] = set()
-        self._others: set[int] = set()
+        self._others = 0
         self._mig = False
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._library: Any = None
         self._handle: Any = None
+        self._card: Any = None
+        """The whole card, of which the handle may be a slice that has no clocks of its own."""
         self.skipped: str | None = None
         """Why nothing is known of the card."""
         if index is None:
@@ -48,7 +51,9 @@ class GpuWatch:
             return
         try:
             pynvml.nvmlInit()
-            self._handle = self._find(pynvml, index)
+            self._handle = self._card = self._find(pynvml, index)
+            if self._mig:
+                self._card = pynvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(self._handle)
             self._library = pynvml
         except Exception as error:
             self.skipped = f"the driver's library does not answer: {error}"
@@ -90,13 +95,14 @@ class GpuWatch:
             self.skipped = "no sample was taken"
         if self.skipped is not None:
             return {"skipped": self.skipped}
-        busy = [one for one, _ in self._samples]
-        clocks = [one for _, one in self._samples]
+        known: dict[str, Any] = {}
+        if self._busy and self._clocks:
+            known["busy"] = round(sum(self._busy) / len(self._busy) / 100, 3)
+            known["clock_mhz"] = {"low": min(self._clocks), "high": max(self._clocks)}
         return {
-            "busy": round(sum(busy) / len(busy) / 100, 3),
-            "clock_mhz": {"low": min(clocks), "high": max(clocks)},
+            **known,
             "throttled": sorted(self._throttled),
-            "foreign_processes": len(self._others),
+            "foreign_processes": self._others,
             "mig": self._mig,
             "skipped": None,
         }
@@ -109,14 +115,25 @@ class GpuWatch:
             self.skipped = f"the driver's library stopped answering: {error}"
 
     def _sample(self) -> None:
-        library, handle = self._library, self._handle
-        busy = library.nvmlDeviceGetUtilizationRates(handle).gpu
-        clock = library.nvmlDeviceGetClockInfo(handle, library.NVML_CLOCK_SM)
-        self._samples.append((busy, clock))
-        reasons = library.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
+        library = self._library
+        busy = self._ask(library.nvmlDeviceGetUtilizationRates, self._handle)
+        clock = self._ask(library.nvmlDeviceGetClockInfo, self._card, library.NVML_CLOCK_SM)
+        if busy is not None:
+            self._busy.append(busy.gpu)
+        if clock is not None:
+            self._clocks.append(clock)
+        reasons = self._ask(library.nvmlDeviceGetCurrentClocksThrottleReasons, self._card) or 0
         for name, words in _THROTTLES.items():
             if reasons & getattr(library, f"nvmlClocksThrottleReason{name}", 0):
                 self._throttled.add(words)
-        for process in library.nvmlDeviceGetComputeRunningProcesses(handle):
-            if process.pid != os.getpid():
-                self._others.add(process.pid)
+        processes = self._ask(library.nvmlDeviceGetComputeRunningProcesses, self._handle) or ()
+        # One of them is this one, by another number where it runs in a container.
+        self._others = max(self._others, len({process.pid for process in processes}) - 1)
+        self._samples += 1
+
+    def _ask(self, function: Any, *arguments: Any) -> Any:
+        """None where the driver does not tell: slices of a card have no utilisation."""
+        try:
+            return function(*arguments)
+        except self._library.NVMLError:
+            return None

@@ -10,6 +10,10 @@ from typing import TypeVar
 import torch
 
 Result = TypeVar("Result")
+HELD = "A trial ran out of memory"
+"""How the sentence of MemoryHeld begins."""
+_WORDS = ("out of memory", "can't allocate memory", "_status_alloc_failed")
+"""What torch, its allocator for processors, and NVIDIA's libraries say of it."""
 _SLACK = 16 * 2**20
 """Bytes that an attempt may leave behind: caches of libraries that are filled once."""
 
@@ -37,14 +41,13 @@ def attempt(action: Callable[[], Result], clean: Callable[[], None]) -> Result |
         torch.cuda.empty_cache()
     left = _allocated() - before
     if left > _SLACK:
-        raise MemoryHeld(
-            f"A trial ran out of memory and {left / 2**20:.0f} MiB of it could not be freed."
-        )
+        raise MemoryHeld(f"{HELD}, and {left / 2**20:.0f} MiB of it could not be freed.")
     return None
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in str(error).lower()
+    text = str(error).lower()
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(words in text for words in _WORDS)
 
 
 def _allocated() -> int:

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import torch
 
 from .dequantisation.clock import step_seconds
-from .environment import environment, gpu_index
+from .dequantisation.steady import steady
+from .environment import devices_of, environment, gpu_index
 from .gpu_watch import GpuWatch
 from .measurement import Measurement
-from .out_of_memory import attempt
-from .progress import Progress
+from .out_of_memory import MemoryHeld, attempt
+from .progress import Progress, Tell, nothing
 from .replay.device import release
 from .replay.run import Run
 from .replay.state import State
@@ -44,34 +45,34 @@ class Probe(NamedTuple):
     name: str
     key: str
     title: str
-    measure: Callable[[Run, Wanted], dict[str, Any]]
+    measure: Callable[[Run, Wanted, Tell], dict[str, Any]]
     passes: Callable[[Wanted], int]
     """About how many training steps it takes."""
     adapts: bool = False
     """It does as much as its budget of time allows."""
 
 
-def _dequantisation(run: Run, wanted: Wanted) -> dict[str, Any]:
+def _dequantisation(run: Run, wanted: Wanted, _: Tell) -> dict[str, Any]:
     from .dequantisation import probe
 
     return _complete(probe.measure(run, wanted.steps).as_json())
 
 
-def _activations(run: Run, wanted: Wanted) -> dict[str, Any]:
+def _activations(run: Run, wanted: Wanted, _: Tell) -> dict[str, Any]:
     from .activations import probe
 
     return _complete(probe.measure(run, wanted.steps).as_json())
 
 
-def _learning_rate(run: Run, wanted: Wanted) -> dict[str, Any]:
+def _learning_rate(run: Run, wanted: Wanted, tell: Tell) -> dict[str, Any]:
     if wanted.no_learning_rate is not None:
         return _skipped(wanted.no_learning_rate)
     from .learning_rate import probe
 
-    return _complete(probe.measure(run, wanted.steps, wanted.budget_seconds).as_json())
+    return _complete(probe.measure(run, wanted.steps, wanted.budget_seconds, tell).as_json())
 
 
-def _count_trained(run: Run, _: Wanted) -> dict[str, Any]:
+def _count_trained(run: Run, _: Wanted, __: Tell) -> dict[str, Any]:
     from .trained_state import measure
 
     return measure(run)
@@ -88,14 +89,14 @@ PROBES = (
         "dequant",
         "dequantisation",
         _dequantisation,
-        lambda wanted: 6 * wanted.steps + 60,
+        lambda wanted: 5 * wanted.steps + 150,
     ),
     Probe(
         "activations",
         "activations",
         "activation memory",
         _activations,
-        lambda wanted: 20,
+        lambda wanted: 30,
     ),
     Probe(
         "lr",
@@ -107,6 +108,8 @@ PROBES = (
     ),
 )
 """In the order in which they run: what changes least about the run comes first."""
+KEYS = (TRAINED, *(probe.key for probe in PROBES))
+"""What a report has an entry for."""
 
 
 def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progress) -> None:
@@ -120,7 +123,7 @@ def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progres
     watch = GpuWatch(gpu_index(device))
     with watch:
         try:
-            result.probes[TRAINED] = _isolated(run, state, _count_trained, wanted)
+            result.probes[TRAINED] = _isolated(run, state, _count_trained, wanted, nothing)
             wanted = _estimated(run, device, wanted, progress)
             state.restore()
             for probe in PROBES:
@@ -131,14 +134,18 @@ def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progres
                 else:
                     if deadline is not None:
                         wanted = wanted._replace(budget_seconds=deadline - time.monotonic())
-                    with progress.stage(f"measuring {probe.title}"):
-                        result.probes[probe.key] = _isolated(run, state, probe.measure, wanted)
+                    with progress.stage(probe.title) as tell:
+                        found = _isolated(run, state, probe.measure, wanted, tell)
+                    result.probes[probe.key] = found
         except KeyboardInterrupt:
             result.interrupted = True
-            for probe in PROBES:
-                result.probes.setdefault(probe.key, _skipped("interrupted"))
+            for key in KEYS:
+                result.probes.setdefault(key, _skipped("interrupted"))
             state.restore()
-    result.environment = environment(device, watch, WARM_UP_STEPS)
+    result.environment = {
+        **environment(device, watch, WARM_UP_STEPS),
+        "devices": devices_of(run.model),
+    }
 
 
 def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progress) -> Wanted:
@@ -153,9 +160,13 @@ def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progres
         run.update()
 
     def timed() -> float:
-        return min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
+        with steady(device):
+            return min(step_seconds(device, step) for _ in range(WARM_UP_STEPS))
 
-    seconds = attempt(timed, lambda: release(run))
+    try:
+        seconds = attempt(timed, lambda: release(run))
+    except MemoryHeld:
+        seconds = None
     if seconds is None:
         return wanted
     steps = min(wanted.steps, len(windows))
@@ -184,11 +195,15 @@ def _passes(wanted: Wanted, *, adapts: bool) -> int:
 
 
 def _isolated(
-    run: Run, state: State, measure: Callable[[Run, Wanted], dict[str, Any]], wanted: Wanted
+    run: Run,
+    state: State,
+    measure: Callable[[Run, Wanted, Tell], dict[str, Any]],
+    wanted: Wanted,
+    tell: Tell,
 ) -> dict[str, Any]:
     """What ``measure`` gives, or why it gave nothing; the run is as before either way."""
     try:
-        found = attempt(lambda: measure(run, wanted), state.restore)
+        found = attempt(lambda: measure(run, wanted, tell), state.restore)
     except Exception as error:
         found, reason = None, f"{type(error).__name__}: {error}".splitlines()[0]
     else:

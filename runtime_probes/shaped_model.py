@@ -61,13 +61,14 @@ def build_model(
 
 
 def adapted(model: Any, rank: int, target_modules: str | Sequence[str], dropout: float) -> Any:
-    """The model with LoRA adapters, prepared as PEFT prepares a quantised one."""
+    """The model with LoRA adapters, prepared as PEFT prepares a quantised one if it is one."""
     from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 
-    prepared = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    if model.is_loaded_in_4bit:  # It would cast all weights of another one to float32.
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     targets = target_modules if isinstance(target_modules, str) else list(target_modules)
     return get_peft_model(
-        prepared,
+        model,
         LoraConfig(
             r=rank,
             lora_alpha=2 * rank,

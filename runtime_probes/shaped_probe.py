@@ -18,6 +18,7 @@ from .measurement import Measurement
 from .probes import Wanted, measure_all
 from .progress import Progress
 from .shaped_model import adapted, build_model, checkpointed, random_run
+from .silence import quiet_libraries
 
 RANK = 8
 TARGETS = ("q_proj", "v_proj")
@@ -44,6 +45,11 @@ def measure_shape(name: str | None, wanted: Wanted, progress: Progress) -> Measu
     Raises:
         UsageError: The model is not known, or is none that can be built here.
     """
+    with quiet_libraries():
+        return _measured(name, wanted, progress)
+
+
+def _measured(name: str | None, wanted: Wanted, progress: Progress) -> Measurement:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = _dtype(device)
     if name is not None and _has_weights(name):
@@ -140,15 +146,20 @@ def _real(path: str, device: torch.device, dtype: torch.dtype) -> Any:
             dtype=dtype,
             device_map={"": device},
             local_files_only=True,
+            trust_remote_code=False,
         )
     except (OSError, ValueError) as error:
-        raise UsageError(f"the model in {path} cannot be loaded: {error}") from None
+        raise UsageError(f"the model in {path} cannot be loaded: {_first_line(error)}") from None
 
 
 def _has_weights(path: str) -> bool:
     return os.path.isdir(path) and any(
         name.endswith((".safetensors", ".bin")) for name in os.listdir(path)
     )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _dtype(device: torch.device) -> torch.dtype:

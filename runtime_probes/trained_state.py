@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from .replay.run import Run
+from .replay.run import Run, Watched
 
 METHOD = "tensors counted after one optimizer step"
 _BLOCKWISE_FROM = 4096
@@ -20,17 +20,26 @@ _BLOCKWISE_FROM = 4096
 def measure(run: Run) -> dict[str, Any]:
     """Take one step and count. ``eight_bit_saves_bytes`` is what 8-bit state would save."""
     run.forward_backward(run.windows[0])
-    trained = [parameter for parameter in run.model.parameters() if parameter.requires_grad]
-    gradients = sum(_bytes(one.grad) for one in trained if one.grad is not None)
+    gradients = gradient_bytes(run.model)
     run.update()
+    return counted(run, gradients)
+
+
+def gradient_bytes(model: torch.nn.Module) -> int:
+    """Of the gradients that there are."""
+    return sum(_bytes(one.grad) for one in _trained(model) if one.grad is not None)
+
+
+def counted(run: Watched, gradients: int) -> dict[str, Any]:
+    """What there is after a step; ``gradients`` are the bytes that there were before it."""
+    trained = _trained(run.model)
     entries = run.optimizer.state
     states = [entries.get(parameter, {}) for parameter in trained]
-    state_bytes = sum(_bytes(value) for state in states for value in _tensors(state))
     return {
         "parameters": sum(parameter.numel() for parameter in trained),
         "parameter_bytes": sum(_bytes(parameter) for parameter in trained),
         "gradient_bytes": gradients,
-        "optimizer_bytes": state_bytes,
+        "optimizer_bytes": sum(_bytes(value) for state in states for value in _tensors(state)),
         "optimizer": _name(run.optimizer),
         "eight_bit_saves_bytes": sum(
             _saved(parameter, state) for parameter, state in zip(trained, states, strict=True)
@@ -44,14 +53,18 @@ def measure(run: Run) -> dict[str, Any]:
     }
 
 
+def _trained(model: torch.nn.Module) -> list[torch.nn.Parameter]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
 def _saved(parameter: torch.Tensor, state: Mapping[str, Any]) -> int:
-    """Three of four bytes of each moment that is in 32 bits and would be in 8."""
+    """All bytes but one of each number of the moments, which are in 32 or 16 bits."""
     if parameter.numel() < _BLOCKWISE_FROM:
         return 0
     return sum(
-        _bytes(value) * 3 // 4
+        _bytes(value) - value.numel()
         for value in _tensors(state)
-        if value.dtype == torch.float32 and value.numel() == parameter.numel()
+        if value.is_floating_point() and value.numel() == parameter.numel()
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from qlint.rulebook.wording import scientific, size
+from qlint.rulebook.wording import percent, scientific, size
 
 Outcome: TypeAlias = Literal["confirmed", "refuted", "undecided"]
 
@@ -17,6 +17,9 @@ USUAL_TARGETS = frozenset(
     {"q_proj", "k_proj", "v_proj", "qkv_proj", "gate_proj", "up_proj", "down_proj", "gate_up_proj"}
 )
 """What QL103 has nothing against."""
+
+
+_ON_PROCESSOR = "not measured on a card"
 
 
 class Verdict(NamedTuple):
@@ -73,13 +76,17 @@ def _verdict(row: Row, measured: Measured) -> Verdict:
 def _learning_rate(row: Row, values: Mapping[str, Any], measured: Measured) -> tuple[Outcome, str]:
     """Twenty steps show a rate that breaks; that they do not break proves nothing."""
     rate, edge = measured.learning_rate, values.get("edge")
-    if rate is None or not values.get("decided"):
-        return "undecided", "the trials did not stand out of their noise"
+    if rate is None:
+        return "undecided", "the run's own rate is not known"
+    if not values.get("decided"):
+        return "undecided", "a rate above the lowest one that broke held: the trials disagree"
     if edge is not None and edge <= rate * row.confirmed_from * (1 + 1e-9):
         return (
             "confirmed",
             f"training breaks from {scientific(edge)}; the run takes {scientific(rate)}",
         )
+    if values.get("own_diverged") is None:
+        return "undecided", f"{scientific(rate)} itself was not tried"
     held = "no rate tried broke" if edge is None else f"it breaks from {scientific(edge)}"
     return (
         "undecided",
@@ -91,14 +98,16 @@ def _checkpointing(row: Row, values: Mapping[str, Any], measured: Measured) -> t
     """Of the card, not of the model: activations that fit with room to spare ruin nothing."""
     peaks = values.get("checkpointing") or {}
     off, on = _bytes(peaks.get("off")), _bytes(peaks.get("on"))
+    if off is None and on is not None and _out_of_memory(peaks.get("off")):
+        return "confirmed", f"without checkpointing it does not fit; with it the peak is {size(on)}"
     if off is None or on is None:
         return "undecided", "the peak with and without checkpointing was not measured"
     figures = f"peak {size(off)} without checkpointing, {size(on)} with"
     if measured.card_bytes is None:
-        return "undecided", f"{figures}; measured on the processor, so no card to compare with"
+        return "undecided", f"{figures}; {_ON_PROCESSOR}"
     share = off / measured.card_bytes
     margin = _noise(values)
-    text = f"{figures}: {share:.0%} of the card"
+    text = f"{figures}: {percent(share, 0)} of the card"
     if share * (1 - margin) >= row.confirmed_from and on < off:
         return "confirmed", text
     if row.refuted_below is not None and share * (1 + margin) < row.refuted_below:
@@ -110,13 +119,17 @@ def _targets(row: Row, values: Mapping[str, Any], measured: Measured) -> tuple[O
     """The time of adapters beyond q, k, v and the FFN, as a share of the step."""
     costs, step = values.get("targets"), values.get("step_seconds")
     if not costs or not step:
-        return "undecided", "the cost of each target module was not measured"
+        reason = values.get("targets_skipped")
+        why = f" ({reason})" if reason else ""
+        return "undecided", f"the cost of each target module was not measured{why}"
     beyond = [one for one in costs if one["module"].rpartition(".")[2] not in USUAL_TARGETS]
     share = sum(one["seconds"] for one in beyond) / step
     noise = sum(one["noise"] for one in beyond) / step
-    names = ", ".join(one["module"] for one in beyond) or "none"
-    text = f"adapters beyond q, k, v and the FFN ({names}) take {share:.1%} of a step"
-    text += f", with a noise of {noise:.1%}"
+    names = ", ".join(one["module"].rpartition(".")[2] for one in beyond) or "none"
+    text = f"adapters beyond q, k, v and the FFN ({names}) take {percent(share)} ± {percent(noise)}"
+    text += " of a step"
+    if measured.card_bytes is None:
+        return "undecided", f"{text}; {_ON_PROCESSOR}"
     if share - noise >= row.confirmed_from:
         return "confirmed", text
     if row.refuted_below is not None and share + noise < row.refuted_below:
@@ -154,7 +167,8 @@ TABLE = (
         1.0,
         None,
         "times the run's rate",
-        "the paired rise is above the A/A band",
+        "every seed ends above the untrained loss by more than the A/A band and 5 % of it, or "
+        "rises by half of it on the way, or a loss is not finite; no rate above holds",
         _learning_rate,
     ),
     Row(
@@ -164,7 +178,7 @@ TABLE = (
         0.8,
         0.8,
         "of the card's memory",
-        "the peak's spread stays on one side of the line",
+        "the spread of equal steps stays on one side of the line",
         _checkpointing,
     ),
     Row(
@@ -174,7 +188,7 @@ TABLE = (
         0.05,
         0.02,
         "of a step",
-        "the share is off the line by more than the A/A spread",
+        "the share is off the line by more than the spreads of its pairs together",
         _targets,
     ),
     Row(
@@ -203,6 +217,10 @@ TABLE = (
 def _noise(values: Mapping[str, Any]) -> float:
     noise = values.get("noise")
     return float(noise) if isinstance(noise, int | float) else 0.0
+
+
+def _out_of_memory(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.get("skipped") == "out of memory"
 
 
 def _bytes(value: Any) -> int | None:

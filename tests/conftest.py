@@ -1,11 +1,14 @@
 import importlib
 import os
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import toy_reader
 from hypothesis import settings
+from tiny_model import save_texts, save_tiny_model
 
 from qlint import readers
 from qlint.__main__ import main
@@ -54,3 +57,23 @@ def qlint(toy: None, folder: Path, capsys: pytest.CaptureFixture[str]) -> Call:
         return status, captured.out, captured.err
 
     return call
+
+
+@pytest.fixture
+def project(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The current folder, with a tiny model and data; the network answers nobody."""
+    pytest.importorskip("bitsandbytes")
+    pytest.importorskip("trl")
+    save_tiny_model(folder / "model")
+    save_texts(folder / "train.jsonl", rows=200)
+    monkeypatch.setenv("DATA_CACHE", str(tmp_path_factory.mktemp("cache")))
+    # What trackers and the hub would need.
+    monkeypatch.setattr(socket.socket, "connect", _no_network)
+    monkeypatch.setattr(socket, "getaddrinfo", _no_network)
+    return folder
+
+
+def _no_network(*_: Any, **__: Any) -> Any:
+    raise AssertionError("the network was asked")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +22,30 @@ def test_a_dry_run_measures_every_case(tmp_path: Path) -> None:
     output = tmp_path / "result.json"
     assert gpu_check.main(["--dry-run", "--output", str(output)]) == 0
     result = json.loads(output.read_text())
+    assert result["complete"] is True
     sections = ("steps", "shares", "recipes", "adapters", "against_lora")
-    assert [len(result[name]) for name in sections] == [8, 3, 24, 6, 4]
+    assert [len(result[name]) for name in sections] == [8, 3, 24, 6, 6]
     assert {one["skipped"] for name in sections for one in result[name]} == {None}
     assert {one["problem"] for one in result["shares"]} == {None}
     assert all(one["step_seconds"] > 0 for name in sections for one in result[name])
+    probed = result["probes"]
+    assert [one["skipped"] for one in probed] == [None, None]
+    assert all(one["dequantisation"]["share"]["total"] > 0 for one in probed)
+    assert all(one["activations"]["peak_bytes"] > 0 for one in probed)
+
+
+def test_what_was_measured_is_there_when_it_is_killed(tmp_path: Path) -> None:
+    output = tmp_path / "result.json"
+    script = Path(importlib.import_module("gpu_check").__file__ or "")
+    command = [sys.executable, str(script), "--dry-run", "--output", str(output)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not output.exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.kill()
+    result = json.loads(output.read_text())
+    assert result["complete"] is False
+    assert result["steps"][0]["step_seconds"] > 0
+    assert result["recipes"] == []
 
 
 def test_without_time_everything_is_skipped(tmp_path: Path) -> None:

@@ -6,18 +6,23 @@ Without a PATH the recommended recipe for --model is planned. Nothing is run and
 from __future__ import annotations
 
 import argparse
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from qlint.commands.options import add_input_arguments, add_output_arguments
 from qlint.errors import UsageError
 from qlint.knowledge.gpus import parse_cards
 from qlint.memory import predict as prediction
-from qlint.planning.plan import Cards, Plan, make_plan
+from qlint.planning.cards import Cards
+from qlint.planning.plan import Plan, make_plan
 from qlint.planning.subject import Subject, of_model, of_run, one_run
 from qlint.reporters.output import write, write_lines
 from qlint.type_checking import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from qlint.linting.report import Report
     from qlint.recipe import Json
 
 FORMATS = ("full", "json")
@@ -43,16 +48,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Plan, print, and return the exit status: 0 it fits, 1 it does not."""
-    if arguments.gpu and arguments.gpus:
+    if arguments.gpu is not None and arguments.gpus is not None:
         raise UsageError("--gpu and --gpus name the same thing; give one of them.")
-    values = _values(arguments.set)
+    values = _values(arguments)
     if arguments.paths:
         found, runs = _plan_of_paths(arguments, values)
-    elif arguments.model:
-        found, runs = _plan_of_model(arguments, values), []
+    elif arguments.model is not None:
+        if arguments.run is not None:
+            raise UsageError("--run names a run of a script or a configuration, and none is given.")
+        found, runs = _plan_of_model(arguments, values), 0
     else:
         raise UsageError("plan needs a script or a configuration, or a model: --model llama-2-7b.")
-    if arguments.write:
+    if arguments.write is not None:
         _write(found, arguments.write)
     _print(found, runs, arguments)
     return 1 if found.fits is False else 0
@@ -61,28 +68,52 @@ def run(arguments: argparse.Namespace) -> int:
 def _plan_of_model(arguments: argparse.Namespace, values: dict[str, Json]) -> Plan:
     from qlint.knowledge.local_models import model_named
 
-    cards = _cards(arguments.gpus or arguments.gpu or _settings_gpu(arguments))
-    card = cards or _NO_CARD
-    model = model_named(arguments.model)
-    subject = of_model(model, card.usable_bytes, predict, values, bfloat16=card.bfloat16)
-    return _plan(subject, cards, simulate=arguments.simulate)
+    given = arguments.gpus if arguments.gpus is not None else arguments.gpu
+    cards = _cards(given if given is not None else _settings_gpu(arguments))
+    model = model_named(values.get("model_name", arguments.model))
+    with _no_cycles_sought():
+        subject = of_model(model, cards or _NO_CARD, predict, values)
+        if not arguments.simulate:
+            return _plan(subject, cards, simulate=False)
+    return _plan(subject, cards, simulate=True)
 
 
-def _plan_of_paths(
-    arguments: argparse.Namespace, values: dict[str, Json]
-) -> tuple[Plan, list[str]]:
+@contextmanager
+def _no_cycles_sought() -> Iterator[None]:
+    """Without garbage collection: a prediction leaves no cycles, and looking for them takes a
+    twentieth of the time of a short plan."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _plan_of_paths(arguments: argparse.Namespace, values: dict[str, Json]) -> tuple[Plan, int]:
     from qlint.commands.options import make_session
     from qlint.knowledge.local_models import model_named
     from qlint.linting.linter import lint
 
     session = make_session(arguments)
+    if arguments.model is not None:
+        # Named for this plan, it counts for more than what the input says.
+        values = {"model_name": arguments.model, **values}
     report = lint(session, check=False)
+    _check(report)
     recipe = one_run(report.recipes, arguments.run)
-    named = session.settings.model
+    named = values.get("model_name", session.settings.model)
     subject = of_run(recipe, model_named(named) if named else None, values)
-    cards = _cards(arguments.gpus or session.settings.gpu)
-    plan = _plan(subject, cards, simulate=arguments.simulate)
-    return plan, [one.id for one in report.recipes]
+    cards = _cards(arguments.gpus if arguments.gpus is not None else session.settings.gpu)
+    return _plan(subject, cards, simulate=arguments.simulate), len(report.recipes)
+
+
+def _check(report: Report) -> None:
+    """An input that could not be read is the reason why there is no run in it."""
+    if report.skipped and not report.recipes:
+        problem = report.skipped[0]
+        raise UsageError(f"{problem.path}:{problem.line} cannot be planned: {problem.message}")
 
 
 def _plan(subject: Subject, cards: Cards | None, *, simulate: bool) -> Plan:
@@ -91,22 +122,15 @@ def _plan(subject: Subject, cards: Cards | None, *, simulate: bool) -> Plan:
         from qlint.planning import simulated as simulation
 
         simulated = simulation.simulate(subject.job, predict(subject.job))
-    return make_plan(
-        subject.job,
-        cards,
-        predict,
-        recipe=subject.recipe,
-        assumptions=subject.assumptions,
-        simulated=simulated,
-    )
+    return make_plan(subject, cards, predict, simulated=simulated)
 
 
-def _values(settings: list[str]) -> dict[str, Json]:
-    if not settings:
+def _values(arguments: argparse.Namespace) -> dict[str, Json]:
+    if not arguments.set:
         return {}
     from qlint.planning.overrides import parse_overrides
 
-    return parse_overrides(settings)
+    return parse_overrides(arguments.set)
 
 
 def _cards(text: str | None) -> Cards | None:
@@ -125,22 +149,12 @@ def _settings_gpu(arguments: argparse.Namespace) -> str | None:
 def _write(found: Plan, name: str) -> None:
     import sys
 
-    from qlint.planning.recommend import recipe_fields
-    from qlint.planning.writing import write as write_run
-    from qlint.rulebook.wording import gigabytes
+    from qlint.planning.writing.of_plan import write_plan
 
-    job = found.recommendation or found.job
-    prediction = found.recommended_prediction or found.prediction
-    card = f" on {found.cards.name}" if found.cards is not None else ""
-    peak = gigabytes(prediction.peak_allocated_bytes)
-    summary = (
-        f"Predicted peak{card}: {peak} allocated, {gigabytes(prediction.needed_bytes)} in all."
-    )
-    path = write_run(recipe_fields(job), name, summary)
-    print(f"qlint: wrote {path}", file=sys.stderr)
+    print(f"qlint: wrote {write_plan(found, name)}", file=sys.stderr)
 
 
-def _print(found: Plan, runs: list[str], arguments: argparse.Namespace) -> None:
+def _print(found: Plan, runs: int, arguments: argparse.Namespace) -> None:
     if arguments.output_format == "json":
         from qlint.reporters.json_text import as_json
         from qlint.reporters.plan_value import plan_report
@@ -149,5 +163,5 @@ def _print(found: Plan, runs: list[str], arguments: argparse.Namespace) -> None:
         return
     from qlint.reporters import plan_text
 
-    lines = plan_text.plan(found, budget=found.recipe is None, runs=len(runs))
+    lines = plan_text.plan(found, runs=runs)
     write_lines(lines, color=arguments.color, output_file=arguments.output_file)

@@ -13,7 +13,7 @@ import re
 from typing import Any
 
 from qlint.commands.options import add_input_arguments, add_output_arguments, make_session
-from qlint.probing.outcome import measure, save_evidence
+from qlint.probing.outcome import check_evidence_file, measure, save_evidence
 from qlint.probing.subject import subject_of
 from qlint.reporters.output import write, write_lines
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--only", type=_only, default=(), metavar="LIST", help="some of " + ",".join(PROBES))
     add("--model", metavar="MODEL", help="a name for random weights, or a folder of real ones")
     add("--budget", type=_seconds, metavar="TIME", help="take fewer steps to end within, as 10m")
-    add("--save-evidence", metavar="FILE", help="write what was measured for qlint check")
+    add("--save-evidence", metavar="FILE", help="write what was measured, for qlint check")
     add("--fail-on", choices=("error", "warning", "info"), help="exit with 1 from this on")
     add_output_arguments(parser, FORMATS)
 
@@ -41,12 +41,16 @@ def run(arguments: argparse.Namespace) -> int:
     _module("requirements").require()
     session = make_session(arguments)
     subject = subject_of(session, arguments.paths, arguments.model)
+    _module("silence").import_libraries()
     wanted = _module("probes").Wanted(arguments.steps, arguments.only, arguments.budget)
     progress = _module("progress").Progress(quiet=arguments.quiet)
-    probed = measure(subject, session, wanted, progress)
     if arguments.save_evidence:
-        save_evidence(probed, arguments.save_evidence)
+        check_evidence_file(arguments.save_evidence, subject)
+    probed = measure(subject, session, wanted, progress)
     _print(probed, arguments)
+    if arguments.save_evidence:
+        # Last: what was measured is shown even where it cannot be saved.
+        save_evidence(probed, arguments.save_evidence)
     if probed.interrupted:
         return _INTERRUPTED
     status: int = probed.report.status(session.settings.fail_on)

@@ -62,6 +62,19 @@ ARCHITECTURES: dict[str, Architecture] = {
     "ministral": Architecture(),
     "granite": _LLAMA,
     "smollm3": _LLAMA,
+    "seed_oss": Architecture(
+        query_bias="attention_bias",
+        output_bias="attention_out_bias",
+        feed_forward_bias="mlp_bias",
+        on_by_default=frozenset({"attention_bias"}),
+    ),
+    "arcee": Architecture(
+        Make(gated=False),
+        feed_forward=("mlp.up_proj", "mlp.down_proj"),
+        query_bias="attention_bias",
+        output_bias="attention_bias",
+        feed_forward_bias="mlp_bias",
+    ),
     "internlm3": Architecture(query_bias="qkv_bias", output_bias="bias", feed_forward_bias="bias"),
     "internlm2": Architecture(
         Make(fused_query_key_value=True),
@@ -104,6 +117,12 @@ ARCHITECTURES: dict[str, Architecture] = {
     "deepseek_v3": Architecture(
         query_bias="attention_bias",
         output_bias="attention_bias",
+        experts="mlp.experts.*.",
+        router="mlp.gate",
+    ),
+    "glm4_moe": Architecture(
+        Make(rotated_share=0.5),
+        query_bias="attention_bias",
         experts="mlp.experts.*.",
         router="mlp.gate",
     ),
@@ -157,6 +176,11 @@ ARCHITECTURES: dict[str, Architecture] = {
         query_bias="attention_bias",
         output_bias="attention_bias",
     ),
+    "olmo3": Architecture(
+        Make(placement="after", head_norm="all"),
+        query_bias="attention_bias",
+        output_bias="attention_bias",
+    ),
     "phi": Architecture(
         Make(
             norm="layer", placement="parallel", gated=False, rotated_share=0.4, activation_copies=4
@@ -180,7 +204,13 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     "stablelm": Architecture(Make(norm="layer", rotated_share=0.25), query_bias="use_qkv_bias"),
     "falcon": Architecture(
-        Make(norm="layer", placement="parallel", gated=False, fused_query_key_value=True),
+        Make(
+            norm="layer",
+            placement="parallel",
+            own_linears=True,
+            gated=False,
+            fused_query_key_value=True,
+        ),
         attention=("self_attention.query_key_value", "self_attention.dense"),
         feed_forward=("mlp.dense_h_to_4h", "mlp.dense_4h_to_h"),
         layer_path="transformer.h.{}.",

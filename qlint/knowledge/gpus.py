@@ -33,6 +33,12 @@ class Card(Record):
     bandwidth: int | None = None
     bfloat16: bool = True
 
+    @property
+    def kept_bytes(self) -> int:
+        """What the driver keeps of the card's memory, which is whole gibibytes. NVML, and so most
+        tools, count it as used ("Sum of Reserved and Allocated", ``nvmlMemory_t``)."""
+        return -(-self.usable_bytes // 2**30) * 2**30 - self.usable_bytes
+
 
 def find_card(text: str) -> Card | None:
     """A card by its name (``rtx4090``, ``A100-80GB``) or size (``24GB``), None if unknown."""
@@ -64,6 +70,13 @@ def parse_cards(text: str) -> tuple[int, Card]:
             f"the card {text[:60]!r} is not known{near}; give its memory instead, as 24GB or 2x24GB"
         )
     return number, card
+
+
+def smallest_card(needed_bytes: int) -> str | None:
+    """The size of the smallest usual card that offers so many bytes; None where none does."""
+    gibibytes = needed_bytes / (_SHARE_OF_NOMINAL * 2**30)
+    usual = (8, 12, 16, 24, 32, 40, 48, 80, 96, 141, 180)
+    return next((f"{size}GB" for size in usual if gibibytes <= size), None)
 
 
 @lru_cache(maxsize=1)

@@ -47,7 +47,7 @@ def decoder_blocks(
     )
 
 
-_FULL_EVERY = {"gemma2": 2, "gemma3_text": 6, "gpt_oss": 2}
+_FULL_EVERY = {"gemma2": 2, "gemma3_text": 6, "gpt_oss": 2, "olmo3": 4}
 """Of so many layers the last one looks at the whole sequence, the others through a window."""
 
 
@@ -156,12 +156,12 @@ def _sparse(
     shared = _shared_width(config, width, model_type)
     if shared:
         path = "feed_forward.shared_expert." if model_type == "llama4_text" else "mlp.shared_expert"
-        path = f"{path}s." if model_type.startswith("deepseek") else f"{path.rstrip('.')}."
+        path = f"{path}s." if _shares_several(model_type) else f"{path.rstrip('.')}."
         linears += tuple(Linear(path + name, sizes.hidden, shared) for name in into)
         linears += (Linear(path + down, shared, sizes.hidden),)
         if model_type == "qwen2_moe":
             linears += (Linear("mlp.shared_expert_gate", sizes.hidden, 1),)
-    if model_type == "deepseek_v3":
+    if model_type in ("deepseek_v3", "glm4_moe"):
         small += experts  # the correction bias of the router
     chosen = _whole(config, "num_experts_per_tok") or 1
     return Block(
@@ -177,9 +177,14 @@ def _sparse(
 def _shared_width(config: Mapping[str, Any], width: int, model_type: str) -> int:
     if model_type == "llama4_text":
         return width
-    if model_type.startswith("deepseek"):
+    if _shares_several(model_type):
         return width * (_whole(config, "n_shared_experts") or 0)
     return _whole(config, "shared_expert_intermediate_size") or 0
+
+
+def _shares_several(model_type: str) -> bool:
+    """The configuration counts the experts that every token passes (``n_shared_experts``)."""
+    return model_type.startswith("deepseek") or model_type == "glm4_moe"
 
 
 def _dense_layers(config: Mapping[str, Any], sizes: Sizes) -> int:

@@ -43,6 +43,14 @@ def model_named(name: str, environment: Mapping[str, str] | None = None) -> Mode
     )
 
 
+def local_configuration(name: str, environment: Mapping[str, str] | None = None) -> str | None:
+    """The ``config.json`` of the model that a run calls ``name``, where this machine has it."""
+    file = os.path.join(os.path.expanduser(name), "config.json")
+    if os.path.isfile(file):
+        return file
+    return _cached_config(name, os.environ if environment is None else environment)
+
+
 def _from_path(path: str, name: str) -> Model:
     # A directory of weights in the table is better known than by its configuration alone.
     file = os.path.join(path, "config.json") if os.path.isdir(path) else path

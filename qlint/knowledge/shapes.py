@@ -80,6 +80,9 @@ class Make(Record):
     norm for both halves side by side (Phi, Falcon)."""
     head_norm: Literal["none", "heads", "all"] = "none"
     """A norm on queries and keys: of each head (Qwen 3), or of all heads at once (OLMo 2)."""
+    own_linears: bool = False
+    """Linear modules are a subclass of ``nn.Linear`` (Falcon's), which transformers from 5.5 does
+    not quantise (``type(module) is nn.Linear`` in ``integrations/bitsandbytes.py``)."""
     gated: bool = True
     fused_query_key_value: bool = False
     fused_gate_up: bool = False

@@ -1,7 +1,7 @@
 """The file of measurements that ``qlint probe --save-evidence`` writes and ``qlint check`` reads.
 
-Each measurement says what it was made of: the values of the recipe, the versions of the libraries
-and the card. Paths are relative to the project that the file belongs to.
+Each measurement says what it was made of: the values of the recipe, the model, the versions of
+the libraries that ran, and the card. Paths are relative to the project that the file belongs to.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qlint.errors import UsageError
-from qlint.recipe import Json, Recipe
+from qlint.recipe import NEWEST_KNOWN, Json, Recipe
 
 FORMAT = 1
 _LARGEST_BYTES = 20_000_000
@@ -27,7 +27,10 @@ class Measured:
     """The file of the run, relative to the project."""
     values: Mapping[str, Json]
     """Every recipe field with a known value."""
+    model: str | None
+    """A digest of the model's configuration; None where it was not at hand."""
     versions: Mapping[str, str]
+    """Of the libraries that ran."""
     card: str | None
     """The name of the card; None where it was measured on the processor."""
     card_bytes: int | None
@@ -88,9 +91,9 @@ def write(path: str, measured: Measured) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}.") from None
 
 
-def relative_source(recipe: Recipe, folder: str) -> str:
-    """The path of the run as the file knows it."""
-    return os.path.relpath(os.path.abspath(recipe.source.path), folder).replace(os.sep, "/")
+def relative_to(path: str, folder: str) -> str:
+    """The path of a run as the file of the project in ``folder`` knows it."""
+    return os.path.relpath(os.path.abspath(path), folder).replace(os.sep, "/")
 
 
 def known_values(recipe: Recipe) -> dict[str, Json]:
@@ -102,8 +105,32 @@ def known_values(recipe: Recipe) -> dict[str, Json]:
 
 
 def known_versions(recipe: Recipe) -> dict[str, str]:
-    """The versions that the recipe was read for."""
-    return {library: version["version"] for library, version in recipe.versions.items()}
+    """The versions that the recipe was read for, without those that were merely assumed."""
+    return {
+        library: version["version"]
+        for library, version in recipe.versions.items()
+        if version["source"] != NEWEST_KNOWN
+    }
+
+
+def model_digest(recipe: Recipe) -> str | None:
+    """A digest of the configuration of the recipe's model, where it lies on this machine."""
+    name = recipe["model_name"]
+    if not name.known or not isinstance(name.value, str):
+        return None
+    # Imported here: most projects have no measurements to compare with.
+    from hashlib import sha256
+
+    from qlint.knowledge.local_models import local_configuration
+
+    path = local_configuration(name.value)
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            return sha256(file.read(_LARGEST_BYTES)).hexdigest()
+    except OSError:
+        return None
 
 
 def project_of(path: str) -> str:
@@ -124,6 +151,7 @@ def _measured(entry: Any) -> Measured:
     return Measured(
         source=str(entry["source"]),
         values=dict(entry["recipe"]),
+        model=None if entry["model"] is None else str(entry["model"]),
         versions={str(name): str(version) for name, version in entry["versions"].items()},
         card=None if entry["gpu"] is None else str(entry["gpu"]["name"]),
         card_bytes=None if entry["gpu"] is None else int(entry["gpu"]["total_bytes"]),
@@ -135,6 +163,7 @@ def _value(one: Measured) -> dict[str, Any]:
     return {
         "source": one.source,
         "recipe": dict(one.values),
+        "model": one.model,
         "versions": dict(one.versions),
         "gpu": None if one.card is None else {"name": one.card, "total_bytes": one.card_bytes},
         "verdicts": [dict(verdict) for verdict in one.verdicts],

@@ -11,7 +11,7 @@ import sys
 
 from qlint.inputs.discovery import STANDARD_INPUT, discover
 from qlint.linting.report import Report
-from qlint.linting.session import EVIDENCE_FILE, Session, common_folder, project_root
+from qlint.linting.session import Session, common_folder, evidence_near
 from qlint.readers.gate import holds_launch, holds_run, launches
 from qlint.readers.input_kinds import KNOWN_INPUTS, is_input, is_launcher, starts_shell
 
@@ -28,10 +28,17 @@ SUPPRESSION_MARKERS = (b"qlint:", b"noqa", b"NOQA")
 DEFAULT_STDIN_FILENAME = "<stdin>.py"
 
 
-def lint(session: Session, *, check: bool = True, progress: Progress | None = None) -> Report:
+def lint(
+    session: Session,
+    *,
+    check: bool = True,
+    weigh: bool = True,
+    progress: Progress | None = None,
+) -> Report:
     """Read all inputs of ``session`` and, with ``check``, run the selected rules over them.
 
-    ``progress`` is told how many of how many inputs that may hold a run are done.
+    With ``weigh`` the findings are weighed against the project's measurements. ``progress`` is told
+    how many of how many inputs that may hold a run are done.
     """
     report = Report()
     found = discover(
@@ -65,7 +72,7 @@ def lint(session: Session, *, check: bool = True, progress: Progress | None = No
         from qlint.linting.analysis import analyse_inputs
 
         analyse_inputs(report, session, flagged, unread, check=check, progress=progress)
-    if check and report.findings:
+    if check and weigh and report.findings:
         _weigh(report, session)
     if check and (report.findings or suppressing):
         from qlint.linting.judging import judge
@@ -78,10 +85,7 @@ def _weigh(report: Report, session: Session) -> None:
     """Show in the findings what was measured, where the project has measurements."""
     path = session.evidence
     if path is None and not session.isolated:
-        root = project_root(common_folder(session.paths))
-        path = os.path.join(root, EVIDENCE_FILE)
-        if not os.path.isfile(path):
-            return
+        path = evidence_near(common_folder(session.paths))
     if path is not None:
         from qlint.linting.evidence_file import read
         from qlint.linting.weighing import weigh_findings

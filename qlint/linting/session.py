@@ -8,7 +8,7 @@ from qlint.records import Record
 from qlint.settings.in_force import Settings
 
 EVIDENCE_FILE = ".qlint/evidence.json"
-"""Where a project keeps what ``qlint probe`` measured, below its root."""
+"""Where a project keeps what ``qlint probe`` measured, below its root or a folder in it."""
 
 
 class Session(Record):
@@ -36,6 +36,19 @@ def common_folder(paths: tuple[str, ...]) -> str:
         return os.path.commonpath(folders)
     except ValueError:  # two drives have nothing in common
         return os.getcwd()
+
+
+def evidence_near(folder: str) -> str | None:
+    """The measurements for the inputs in ``folder``: the nearest up to the project's root."""
+    current, root = os.path.abspath(folder), project_root(folder)
+    while True:
+        path = os.path.join(current, EVIDENCE_FILE)
+        if os.path.isfile(path):
+            return path
+        parent = os.path.dirname(current)
+        if current in (root, parent):
+            return None
+        current = parent
 
 
 def project_root(folder: str) -> str:

@@ -5,7 +5,8 @@ rounded up to 512 bytes; requests of up to 1 MiB come from segments of 2 MiB, la
 than 10 MiB from segments of 20 MiB, and others from a segment of their own, a multiple of 2 MiB.
 The smallest free block that fits is taken (the lowest address among equals) and split if at least
 512 bytes (small) or more than 1 MiB (large) remain. Freed neighbours are merged; segments are never
-given back while the card has room.
+given back while the card has room. When it has none, those that are wholly free are
+(``release_cached_blocks``), before an allocation fails.
 """
 
 from __future__ import annotations
@@ -16,17 +17,28 @@ MEBIBYTE = 1 << 20
 _ROUNDING = 512
 
 
+class Segment:
+    """What is asked of the driver at once: its bytes, and how many of its chunks are in use."""
+
+    __slots__ = ("size", "small", "used")
+
+    def __init__(self, size: int, small: bool) -> None:
+        self.size = size
+        self.small = small
+        self.used = 0
+
+
 class Chunk:
     """A free or used piece of a segment, linked to its neighbours."""
 
-    __slots__ = ("address", "after", "before", "free", "size", "small")
+    __slots__ = ("address", "after", "before", "free", "segment", "size")
 
     def __init__(
-        self, address: int, size: int, small: bool, before: Chunk | None, after: Chunk | None
+        self, address: int, size: int, segment: Segment, before: Chunk | None, after: Chunk | None
     ) -> None:
         self.address = address
         self.size = size
-        self.small = small
+        self.segment = segment
         self.free = False
         self.before = before
         self.after = after
@@ -38,14 +50,17 @@ _Free = tuple[int, int, Chunk]
 
 class CachingAllocator:
     """The allocator's state: ``allocated``, the highest it has been (``peak``) and ``reserved`` are
-    its statistics, in bytes."""
+    its statistics, in bytes. ``pinned_peak`` is the most that stood in segments with anything in
+    use: what could not have been given back."""
 
-    __slots__ = ("_large", "_small", "allocated", "peak", "reserved")
+    __slots__ = ("_large", "_pinned", "_small", "allocated", "peak", "pinned_peak", "reserved")
 
     def __init__(self) -> None:
         self.allocated = 0
         self.peak = 0
         self.reserved = 0
+        self.pinned_peak = 0
+        self._pinned = 0
         self._small: list[_Free] = []
         self._large: list[_Free] = []
 
@@ -60,13 +75,14 @@ class CachingAllocator:
         chunk = pool.pop(position)[2] if position < len(pool) else self._segment(size, small)
         rest = chunk.size - size
         if rest >= _ROUNDING if small else rest > MEBIBYTE:
-            remainder = Chunk(chunk.address + size, rest, small, chunk, chunk.after)
+            remainder = Chunk(chunk.address + size, rest, chunk.segment, chunk, chunk.after)
             if chunk.after is not None:
                 chunk.after.before = remainder
             chunk.after, chunk.size = remainder, size
             remainder.free = True
             insort(pool, (rest, remainder.address, remainder))
         chunk.free = False
+        self._pin(chunk.segment)
         self.allocated += chunk.size
         if self.allocated > self.peak:
             self.peak = self.allocated
@@ -77,7 +93,11 @@ class CachingAllocator:
         if chunk is None:
             return
         self.allocated -= chunk.size
-        pool = self._small if chunk.small else self._large
+        segment = chunk.segment
+        segment.used -= 1
+        if segment.used == 0:
+            self._pinned -= segment.size
+        pool = self._small if segment.small else self._large
         after, before = chunk.after, chunk.before
         if after is not None and after.free:
             del pool[bisect_left(pool, (after.size, after.address))]
@@ -95,9 +115,15 @@ class CachingAllocator:
         chunk.free = True
         insort(pool, (chunk.size, chunk.address, chunk))
 
+    def _pin(self, segment: Segment) -> None:
+        if segment.used == 0:
+            self._pinned += segment.size
+            self.pinned_peak = max(self.pinned_peak, self._pinned)
+        segment.used += 1
+
     def _segment(self, size: int, small: bool) -> Chunk:
         total = segment_bytes(size, small)
-        chunk = Chunk(self.reserved, total, small, None, None)
+        chunk = Chunk(self.reserved, total, Segment(total, small), None, None)
         self.reserved += total
         return chunk
 

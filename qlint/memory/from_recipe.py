@@ -7,28 +7,23 @@ from typing import Any
 
 from qlint.knowledge.models import Model, find_model
 from qlint.memory.answers import Answers, Assumption
-from qlint.memory.job import Attention, Distribution, Job, Loss, Precision
+from qlint.memory.job import Attention, Job, Loss, Precision
+from qlint.memory.optimizer import is_modelled
+from qlint.memory.processes import processes_of
 from qlint.memory.targets import adapted_linears
 from qlint.recipe import Json, Recipe, State
 
 _LENGTH = 1024
-_DTYPES: tuple[Precision, ...] = ("bfloat16", "float16", "float32")
-_ATTENTION: dict[str, Attention] = {
+DTYPES: tuple[Precision, ...] = ("bfloat16", "float16", "float32")
+"""What base and computation may be in; the names below are those of a recipe that are modelled."""
+ATTENTION: dict[str, Attention] = {
     "eager": "eager",
     "sdpa": "sdpa",
     "flash_attention_2": "flash_attention_2",
     "flash_attention_3": "flash_attention_2",
     "flex_attention": "flash_attention_2",
 }
-_DISTRIBUTION = {
-    "ddp": Distribution.DDP,
-    "fsdp": Distribution.FSDP,
-    "deepspeed": Distribution.ZERO2,
-    "zero1": Distribution.ZERO1,
-    "zero2": Distribution.ZERO2,
-    "zero3": Distribution.ZERO3,
-}
-_FOUR_BIT_METHODS = frozenset({"gptq", "awq", "hqq", "torchao", "aqlm", "eetq"})
+FOUR_BIT_METHODS = frozenset({"gptq", "awq", "hqq", "torchao", "aqlm", "eetq"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +82,44 @@ def _base(answers: Answers, model: Model) -> dict[str, Any]:
     """How the frozen base is stored and prepared."""
     method = answers.text("quant_method")
     four, eight = answers.flag("load_in_4bit"), answers.flag("load_in_8bit")
-    if method in _FOUR_BIT_METHODS and not (four or eight):
+    if method in FOUR_BIT_METHODS and not (four or eight):
         four = answers.assume("load_in_4bit", True, f"{method} is counted as NF4, its nearest kin")
     quantised = four or eight
     compute = answers.text("compute_dtype")
     mixed = _mixed_precision(answers)
     base: Precision = "float16" if mixed == "float16" else "bfloat16"
+    loaded = _base_dtype(answers, base)
     return {
         "quant_method": "bitsandbytes" if quantised else "none",
         "load_in_4bit": four,
         "load_in_8bit": eight and not four,
         "quant_type": "fp4" if answers.text("quant_type") == "fp4" else "nf4",
         "double_quant": four and answers.flag("double_quant"),
-        "compute_dtype": compute if compute in _DTYPES else base,
-        "base_dtype": _base_dtype(answers, base),
+        "compute_dtype": compute if compute in DTYPES else base,
+        "base_dtype": loaded,
+        "dequantises_twice": _before(answers.recipe, "bitsandbytes", 0, 50),
         "autocast": mixed,
+        "adapter_dtype": _adapter_dtype(answers, quantised, loaded),
         "kbit_prepare": quantised and _prepared(answers),
+        "quantises_subclasses": _before(answers.recipe, "transformers", 5, 5),
         "quantised_experts": quantised and _experts(answers, model),
     }
+
+
+def _adapter_dtype(answers: Answers, quantised: bool, loaded: Precision) -> Precision:
+    """float32, but for two cases.
+
+    PEFT 0.7 to 0.11 over a base of floating-point numbers takes the dtype of that (``update_layer``
+    in ``peft/tuners/lora/layer.py``), and TRL's ``SFTTrainer`` from 0.26 on trains adapters over a
+    quantised base in bfloat16 (``trl/trainer/sft_trainer.py``), as the QLoRA paper did.
+    """
+    recipe = answers.recipe
+    trainer = answers.text("trainer") or ""
+    in_trl = trainer.endswith("SFTTrainer") and recipe.framework != "unsloth"
+    if quantised and in_trl and not _before(recipe, "trl", 0, 26, True):
+        return "bfloat16"
+    takes_over = _before(recipe, "peft", 0, 12) and not _before(recipe, "peft", 0, 7)
+    return loaded if takes_over and not quantised else "float32"
 
 
 def _experts(answers: Answers, model: Model) -> bool:
@@ -122,7 +137,7 @@ def _experts(answers: Answers, model: Model) -> bool:
 
 def _base_dtype(answers: Answers, otherwise: Precision) -> Precision:
     loaded = answers.recipe.fact("load_dtype")
-    if loaded in _DTYPES:
+    if loaded in DTYPES:
         return loaded  # type: ignore[no-any-return]
     why = "the dtype that the checkpoint is loaded in was not read"
     return answers.assume("base_dtype", otherwise, why)  # type: ignore[no-any-return]
@@ -132,6 +147,8 @@ def _evaluation(recipe: Recipe) -> dict[str, Any]:
     """Whether the run evaluates, in which batches, and whether logits are kept for metrics."""
     batch = recipe.fact("per_device_eval_batch_size")
     keeps = recipe.fact("compute_metrics") is True and recipe.fact("prediction_loss_only") is False
+    if recipe.fact("preprocess_logits_for_metrics") is True:
+        keeps = False  # What remains of them is kept, such as the likeliest word.
     return {
         "evaluates": recipe.fact("eval_strategy") in ("steps", "epoch"),
         "per_device_eval_batch_size": batch if type(batch) is int and batch > 0 else 8,
@@ -143,12 +160,11 @@ def _run(answers: Answers) -> dict[str, Any]:
     """How the step is run, and by how many processes."""
     checkpointing = answers.flag("gradient_checkpointing")
     name = answers.text("attn_implementation")
-    attention = _ATTENTION.get(name or "sdpa")
+    attention = ATTENTION.get(name or "sdpa")
     if attention is None:
         attention = answers.assume("attn_implementation", "sdpa", f"{name!r} is not modelled")
     packing = answers.flag("packing")
     batch = answers.recipe.value("per_device_train_batch_size")
-    distributed = _distribution(answers)
     return {
         "gradient_checkpointing": checkpointing,
         "use_reentrant": checkpointing and answers.flag("use_reentrant"),
@@ -156,22 +172,9 @@ def _run(answers: Answers) -> dict[str, Any]:
         "packing": packing,
         "padding": not packing and isinstance(batch, int) and batch > 1,
         "loss": _loss(answers),
-        "distributed": distributed,
-        "world_size": 1 if distributed is Distribution.SINGLE else answers.whole("world_size", 2),
+        "checkpoints_around_layers": _before(answers.recipe, "transformers", 4, 52),
+        **processes_of(answers),
     }
-
-
-def _distribution(answers: Answers) -> Distribution:
-    name = answers.text("distributed")
-    if name == "deepspeed":
-        answers.assume("distributed", "zero2", "the stage stands in DeepSpeed's configuration")
-    if name in _DISTRIBUTION:
-        return _DISTRIBUTION[name]
-    unknown = answers.recipe["distributed"].state is State.UNKNOWN
-    if unknown or name not in (None, "none"):
-        why = f"{name!r} is not modelled" if name else answers.reason("distributed")
-        answers.assume("distributed", "none", why)
-    return Distribution.SINGLE
 
 
 def _mixed_precision(answers: Answers) -> str | None:
@@ -248,8 +251,11 @@ def _length(answers: Answers, model: Model) -> int:
 
 def _optimizer(answers: Answers) -> str:
     name = answers.text("optim")
-    if name is not None:
+    if name is not None and is_modelled(name):
         return name
+    if name is not None:
+        why = f"the state of {name} is not modelled: that of 32-bit Adam is counted"
+        return str(answers.assume("optim", "adamw_torch", why))
     return str(answers.assume("optim", "adamw_torch", "the recipe does not say"))
 
 

@@ -90,8 +90,16 @@ class Job(Record):
     """What weights are dequantised to, and what quantised layers multiply in."""
     base_dtype: Precision = "bfloat16"
     """The dtype that the checkpoint is loaded in: that of everything which is not quantised."""
+    quantised_from: Precision | None = None
+    """The dtype that weights had when they were quantised, and are dequantised to
+    (``quant_state.dtype``): None for ``base_dtype``. LitGPT always casts them to float16 first."""
+    dequantises_twice: bool = False
+    """bitsandbytes before 0.50 dequantises to that dtype in the forward too, and casts the result
+    to the compute dtype where that is another; since then to the compute dtype at once."""
     skip_modules: tuple[str, ...] = ("lm_head",)
     """``llm_int8_skip_modules``: linear modules that keep ``base_dtype``."""
+    quantises_subclasses: bool = False
+    """transformers before 5.5 quantises modules of subclasses of ``nn.Linear`` as well."""
     quantised_experts: bool = False
     """Experts are linear modules of their own (transformers before 5) and quantised as such;
     otherwise they are stacked in 3-D parameters that bitsandbytes leaves alone."""
@@ -128,6 +136,9 @@ class Job(Record):
     gradient_accumulation_steps: int = 1
     gradient_checkpointing: bool = False
     use_reentrant: bool = False
+    checkpoints_around_layers: bool = False
+    """The checkpoint calls the layer, with whatever wraps it (transformers before 4.52); since
+    then the layer itself does, inside of its wrappers (``GradientCheckpointingLayer``)."""
     attn_implementation: Attention = "sdpa"
     use_cache: bool = False
     """The model keeps keys and values as if to generate. transformers' Trainer turns it off since
@@ -143,6 +154,8 @@ class Job(Record):
     loss: Loss = Loss.FULL
 
     distributed: Distribution = Distribution.SINGLE
+    fsdp_version: Literal[1, 2] = 1
+    """Of FSDP: 1 wraps modules and flattens parameters, 2 (``fully_shard``) shards each one."""
     world_size: int = 1
     """Processes, one a card."""
     offload_optimizer: bool = False
@@ -168,14 +181,17 @@ class Prediction(Record):
 
     ``components`` are what is allocated at the peak of a training step; they add up to
     ``peak_allocated_bytes``, which is what ``torch.cuda.max_memory_allocated`` reports from the
-    second step on. ``peak_reserved_bytes`` is ``max_memory_reserved``: the allocator's segments.
-    ``context_bytes`` (the CUDA context with its kernels) is on top of both, and
+    second step on. ``peak_reserved_bytes`` is ``max_memory_reserved`` where the card has room: the
+    allocator's segments. ``least_reserved_bytes`` is what remains of them where it has none, so
+    that the wholly unused ones were given back; it decides whether the run fits.
+    ``context_bytes`` (the CUDA context with its kernels) is on top of all, and
     ``paged_bytes`` is optimizer state in managed memory, which neither figure counts.
     """
 
     components: tuple[Component, ...]
     peak_allocated_bytes: int
     peak_reserved_bytes: int
+    least_reserved_bytes: int
     at: str
     """Where in the step the peak stands: "loss", "backward of layer 31", "optimizer step"."""
     low_bytes: int
@@ -190,7 +206,13 @@ class Prediction(Record):
 
     @property
     def needed_bytes(self) -> int:
-        """What the card must offer beside the driver's own share: reserved memory and context."""
+        """What the card must offer beside the driver's own share: segments that cannot be given
+        back, and the context."""
+        return self.least_reserved_bytes + self.context_bytes
+
+    @property
+    def shown_bytes(self) -> int:
+        """What tools such as ``nvidia-smi`` show of this process on a card that has room."""
         return self.peak_reserved_bytes + self.context_bytes
 
     @property

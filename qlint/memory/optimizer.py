@@ -21,8 +21,8 @@ Family: TypeAlias = (
     "Literal['adam', 'ademamix', 'lion', 'rmsprop', 'adagrad', 'sgd', 'adafactor', 'low-rank', "
     "'fused']"
 )
-"""``low-rank``: GaLore and Apollo, which keep the state of a projection. ``fused``: LOMO, which
-keeps none."""
+"""``low-rank``: GaLore and Apollo, which keep the state of a projection; how much is not modelled.
+``fused``: LOMO, which keeps none."""
 
 _MOMENTS: dict[Family, int] = {"adam": 2, "ademamix": 3, "lion": 1, "rmsprop": 1, "adagrad": 1}
 _SCALE_BLOCK = {8: 256, 4: 128}
@@ -72,6 +72,12 @@ class OptimizerKind(Record):
         return moments * (-(-elements * self.bits // 8) + 4 * -(-elements // block))
 
 
+def is_modelled(optim: str) -> bool:
+    """True where the size of the optimizer's state follows from the trained parameters."""
+    kind = optimizer_kind(optim)
+    return kind is not None and kind.family != "low-rank"
+
+
 def optimizer_kind(optim: str) -> OptimizerKind | None:
     """The kind of a transformers ``optim`` name or of a qualified optimizer class.
 
@@ -106,7 +112,8 @@ _BITS = {"8bit": 8, "4bit": 4, "fp8": 8}
 _SPECIAL: dict[str, OptimizerKind] = {
     "adafactor": OptimizerKind(32, False, "adafactor"),
     "lomo": OptimizerKind(0, False, "fused"),
-    "adalomo": OptimizerKind(0, False, "fused"),
+    # AdaLomo factors its second moment as Adafactor does (lomo_optim/adalomo.py).
+    "adalomo": OptimizerKind(32, False, "adafactor"),
     # Beside Adam's two moments GrokAdamW keeps a slow average of the gradients.
     "grokadamw": OptimizerKind(32, False, "adam", extra_moments=1),
     "stableadamw": OptimizerKind(32, False, "adam"),

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qlint.memory.job import Job
-from qlint.memory.optimizer import OptimizerKind, optimizer_kind
+from qlint.memory.optimizer import OptimizerKind, is_modelled, optimizer_kind
+from qlint.memory.step.operations import FLOAT32
 from qlint.memory.trained import Trained
 from qlint.records import Record
 
-_FOREACH = frozenset({"adamw_torch", "adamw_hf", "torch.optim.AdamW", "torch.optim.Adam"})
-"""Names that run PyTorch's default, which handles all tensors at once (``foreach=True``)."""
+_FOREACH = {
+    **dict.fromkeys(("adamw_torch", "adamw_hf", "torch.optim.AdamW", "torch.optim.Adam"), 1),
+    "rmsprop": 1,
+    "adagrad": 2,
+}
+"""Names that run PyTorch's default, which handles all tensors at once (``foreach=True``), and how
+many copies of them it makes: of roots, and Adagrad's of scaled gradients too."""
 
 _SMALLEST_PAGED = 100_000
 
@@ -30,11 +36,13 @@ def optimizer_memory(job: Job, trained: Sequence[Trained]) -> OptimizerMemory:
     bitsandbytes pages only the state of tensors that have 100 000 elements or more
     (``Optimizer2State.get_state_buffer``), which small adapters do not. PyTorch's
     ``_multi_tensor_adamw`` takes the root of all second moments at once: as much again as one
-    moment. transformers' Adafactor makes two tensors of the size of the one it updates. Fused and
-    bitsandbytes' kernels need nothing. State for an optimizer that is not known counts as that of
-    32-bit Adam, the largest of the usual ones.
+    moment. transformers' Adafactor makes two float32 tensors of the size of the one it updates, and
+    of a parameter in 16 bits a copy of it and of its gradient. Fused and bitsandbytes' kernels need
+    nothing. State for an optimizer that is not modelled counts as that of 32-bit Adam, the largest
+    of the usual ones.
     """
-    kind = optimizer_kind(job.optim) or OptimizerKind(32, False, "adam")
+    known = optimizer_kind(job.optim) if is_modelled(job.optim) else None
+    kind = known or OptimizerKind(32, False, "adam")
     resident = paged = 0
     for part in trained:
         state = kind.state_of(part.rows, part.columns, part.size) * part.number
@@ -47,7 +55,9 @@ def optimizer_memory(job: Job, trained: Sequence[Trained]) -> OptimizerMemory:
 
 def _scratch(job: Job, kind: OptimizerKind, trained: Sequence[Trained]) -> int:
     if job.optim in _FOREACH:
-        return sum(part.elements * part.size * part.number for part in trained)
+        copies = _FOREACH[job.optim]
+        return copies * sum(part.elements * part.size * part.number for part in trained)
     if kind.family == "adafactor":
-        return 2 * 4 * max((part.elements for part in trained), default=0)
+        wide = [part.elements * (2 if part.size == FLOAT32 else 4) for part in trained]
+        return FLOAT32 * max(wide, default=0)
     return 0

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from qlint.memory.distribution import Static, distributed
 from qlint.memory.job import Component, Distribution, Job, Prediction
 from qlint.memory.optimizer_step import OptimizerMemory, optimizer_memory
 from qlint.memory.quantisation import four_bit_tensors
 from qlint.memory.reserved import unused_bytes
-from qlint.memory.step.precision import FLOAT32, precision_of
-from qlint.memory.step.walk import Station, Walk, held_by_loop, stations, walk
+from qlint.memory.step.evaluation import evaluation_bytes
+from qlint.memory.step.stations import Station, held_by_loop, stations
+from qlint.memory.step.walk import Walk, walk
 from qlint.memory.trained import Trained, trained_matrices
 from qlint.memory.weights import (
     quantised_linears,
@@ -18,6 +20,7 @@ from qlint.memory.weights import (
     total_bytes,
     unquantised_tensors,
 )
+from qlint.records import Record
 
 WORKSPACE_BYTES = 2 * (2 * 4096 + 8 * 16) * 1024
 """cuBLAS' workspace, ``:4096:2:16:8``, of the forward's and of the backward's thread
@@ -35,30 +38,54 @@ libraries."""
 
 def predict(job: Job) -> Prediction:
     """Peak memory of one process of this job, by component, at the highest point of a step."""
-    trained = tuple(trained_matrices(job))
-    optimizer = optimizer_memory(job, trained)
-    share = distributed(job, _static(job, trained, optimizer))
-    lasting = _lasting(share)
-    walked = walk(job)
-    highest = max(_stations(job, walked, share, optimizer), key=lambda station: station.total)
-    parts = [*lasting, *highest.amounts.items()]
-    merged: dict[str, int] = {}
-    for name, size in parts:
-        merged[name] = merged.get(name, 0) + size
-    peak = sum(merged.values())
+    height = _height(job)
+    peak = sum(height.amounts.values())
     band = _band(job)
+    share = height.share
+    unused = unused_bytes(height.walked)
     return Prediction(
-        components=tuple(Component(name, size) for name, size in merged.items() if size),
+        components=tuple(Component(name, size) for name, size in height.amounts.items() if size),
         peak_allocated_bytes=peak,
-        peak_reserved_bytes=_reserved(peak, unused_bytes(walked)),
-        at=highest.at,
+        peak_reserved_bytes=_reserved(peak, unused.reserved),
+        least_reserved_bytes=_reserved(peak, unused.pinned),
+        at=height.at,
         low_bytes=round(peak * (1 - band)),
         high_bytes=round(peak * (1 + band)),
         context_bytes=CONTEXT_BYTES,
         paged_bytes=share.paged,
         host_bytes=share.host,
-        evaluation_bytes=_evaluation(job, lasting) if job.evaluates else None,
+        evaluation_bytes=_evaluation(job, _lasting(share)) if job.evaluates else None,
     )
+
+
+def least_bytes(job: Job) -> int:
+    """What a card must offer at least where the upper end of the error band holds: all that is
+    allocated, and the context. Costs half a prediction, as no allocator is replayed."""
+    peak = sum(_height(job).amounts.values())
+    return round(peak * (1 + _band(job))) + CONTEXT_BYTES
+
+
+class _Height(Record):
+    """The highest point of a step."""
+
+    at: str
+    amounts: dict[str, int]
+    """Bytes by component."""
+    share: Static
+    walked: Walk
+
+
+@lru_cache(maxsize=4)
+def _height(job: Job) -> _Height:
+    trained = tuple(trained_matrices(job))
+    optimizer = optimizer_memory(job, trained)
+    share = distributed(job, _static(job, trained, optimizer))
+    walked = walk(job)
+    highest = max(_stations(job, walked, share, optimizer), key=lambda station: station.total)
+    merged: dict[str, int] = {}
+    for name, size in [*_lasting(share), *highest.amounts.items()]:
+        merged[name] = merged.get(name, 0) + size
+    return _Height(highest.at, merged, share, walked)
 
 
 def _static(job: Job, trained: tuple[Trained, ...], optimizer: OptimizerMemory) -> Static:
@@ -124,23 +151,7 @@ def _reserved(peak: int, unused: int) -> int:
 
 
 def _evaluation(job: Job, lasting: tuple[tuple[str, int], ...]) -> int:
-    """An evaluation step: no graph, but a batch of its own, whose logits are there in full.
-
-    The loss holds them in 16 bits, in float32, and as logarithms; where predictions are kept, the
-    float32 copy of the batch stays until it is gathered. Further batches pile up on the card unless
-    ``eval_accumulation_steps`` is set: how many is not known from the recipe.
-    """
-    precision = precision_of(job)
-    tokens = job.per_device_eval_batch_size * job.max_seq_length
-    layer = tokens * (
-        2 * job.model.hidden_size * precision.rest + 3 * job.model.intermediate_size * FLOAT32
-    )
-    logits = 0
-    if job.loss.materialises or not job.prediction_loss_only:
-        narrow = precision.autocast or precision.rest
-        copies = narrow + FLOAT32 + FLOAT32 + (0 if job.prediction_loss_only else FLOAT32)
-        logits = tokens * job.model.vocabulary * copies
-    return sum(size for _, size in lasting) + max(layer, logits)
+    return sum(size for _, size in lasting) + evaluation_bytes(job)
 
 
 def _band(job: Job) -> float:

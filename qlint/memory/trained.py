@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qlint.memory.job import Job
-from qlint.memory.step.precision import SIZES
+from qlint.memory.step.precision import SIZES, precision_of
 from qlint.memory.targets import adapted_linears
 from qlint.records import Record
 
@@ -28,8 +28,9 @@ def trained_matrices(job: Job) -> Iterator[Trained]:
     """Every trained matrix of the run.
 
     An adapter on a linear layer of ``inputs`` x ``outputs`` holds A (r x inputs) and B (outputs x
-    r), and with DoRA one magnitude for each output. ``modules_to_save`` are trained as copies in
-    the adapters' dtype (``peft/utils/other.py``, ``ModulesToSaveWrapper``).
+    r), and with DoRA one magnitude for each output. ``modules_to_save`` are trained as copies, in
+    the dtype that the module has by then (``peft/utils/other.py``, ``ModulesToSaveWrapper``): what
+    casts adapters to float32 (``cast_adapter_dtype``) passes them by.
     """
     if job.lora_r is None:
         yield from _everything(job)
@@ -42,7 +43,7 @@ def trained_matrices(job: Job) -> Iterator[Trained]:
             yield Trained(1, linear.outputs, places, size)
     for name in job.modules_to_save:
         if name in ("lm_head", "embed_tokens"):
-            yield Trained(job.model.vocabulary, job.model.hidden_size, 1, size)
+            yield Trained(job.model.vocabulary, job.model.hidden_size, 1, precision_of(job).rest)
 
 
 def _everything(job: Job) -> Iterator[Trained]:

@@ -13,7 +13,8 @@ from qlint.memory.step.precision import SIZES, precision_of
 
 def quantised_tensors(job: Job) -> Iterator[tuple[int, int]]:
     """Bytes of each tensor of quantised weights, and how many there are of it."""
-    for linear, places in quantised_linears(job):
+    linears = tuple(quantised_linears(job))
+    for linear, places in linears:
         weights = linear.inputs * linear.outputs
         tensors = (
             four_bit_tensors(weights, job.double_quant)
@@ -22,7 +23,7 @@ def quantised_tensors(job: Job) -> Iterator[tuple[int, int]]:
         )
         for size in tensors:
             yield size, places
-    if job.load_in_4bit and job.double_quant:
+    if job.load_in_4bit and job.double_quant and linears:
         yield SECOND_CODE_BYTES, 1
     # A vision tower's layers are quantised like any others; their shapes do not matter here.
     other = job.model.other_quantised_parameters
@@ -44,7 +45,9 @@ def unquantised_tensors(job: Job) -> Iterator[tuple[int, int]]:
     size = precision_of(job).rest
     for linear, places in model.linears:
         if not is_quantised(job, linear):
-            yield linear.inputs * linear.outputs * size, places
+            # Experts that are not modules of their own are stacked in one tensor a layer.
+            stacked = 1 if job.quantised_experts else linear.count
+            yield linear.inputs * linear.outputs * stacked * size, places // stacked
         if linear.bias:
             yield linear.outputs * (SIZES[job.compute_dtype] if job.load_in_4bit else size), places
     for block in model.blocks:
@@ -76,6 +79,8 @@ def is_quantised(job: Job, linear: Linear) -> bool:
     if not (job.load_in_4bit or job.load_in_8bit):
         return False
     if linear.kind != "linear" and not job.quantised_experts:
+        return False
+    if job.model.make.own_linears and not job.quantises_subclasses and linear.name != "lm_head":
         return False
     return linear.name.rsplit(".", 1)[-1] not in job.skip_modules
 

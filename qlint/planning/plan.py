@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from qlint.memory.job import Job, Prediction
+from qlint.planning.cards import Cards
 from qlint.planning.fitting import Predict, Step, cheapest_changes, single_changes
-from qlint.planning.recommend import recommend
+from qlint.planning.recommend import recipe_fields, recommend
 from qlint.planning.room import Room, room_of
-from qlint.records import Record
+from qlint.planning.subject import Subject
+from qlint.records import Record, replace
 from qlint.type_checking import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qlint.planning.strategies import Strategy
-    from qlint.recipe import Recipe
-
-
-class Cards(Record):
-    """What to train on: ``count`` cards with ``usable_bytes`` each, all that a process can get."""
-
-    name: str
-    usable_bytes: int
-    count: int = 1
-    bfloat16: bool = True
+    from qlint.recipe import Json
 
 
 class Shared(Record):
@@ -36,11 +29,8 @@ class Shared(Record):
 class Plan(Record):
     """What ``qlint plan`` answers. Without ``cards`` there is nothing to fit."""
 
-    job: Job
+    subject: Subject
     prediction: Prediction
-    assumptions: Sequence[str]
-    recipe: Recipe | None
-    """The recipe that the job was made of; None where the job is the recommended one."""
     cards: Cards | None = None
     changes: Sequence[Step] = ()
     """Where the job does not fit: the cheapest changes on top of each other until it does. Where
@@ -48,66 +38,93 @@ class Plan(Record):
     room: Room | None = None
     recommendation: Job | None = None
     recommended_prediction: Prediction | None = None
+    recomputing_nothing: Prediction | None = None
+    """The recommended job without checkpointing."""
     shared: Shared | None = None
     closed_form: Prediction | None = None
     """The closed form's prediction, where ``prediction`` is a simulation's."""
 
     @property
+    def job(self) -> Job:
+        """What is planned."""
+        return self.subject.job
+
+    @property
+    def needed_bytes(self) -> int:
+        """What a card must offer: for the job as it is, or, where there is no run to go by, in the
+        way that is recommended for the cards."""
+        if self.subject.recipe is None and self.shared is not None and self.shared.recommended:
+            return self.shared.recommended.prediction.needed_bytes
+        return self.prediction.needed_bytes
+
+    @property
     def fits(self) -> bool | None:
-        """Whether the job fits a card; None without one."""
-        if self.cards is None:
-            return None
-        return self.prediction.needed_bytes <= self.cards.usable_bytes
+        """Whether that fits a card; None without one."""
+        return None if self.cards is None else self.needed_bytes <= self.cards.usable_bytes
 
     @property
     def margin_bytes(self) -> int | None:
         """What is left on a card, or missing where it is negative."""
-        if self.cards is None:
-            return None
-        return self.cards.usable_bytes - self.prediction.needed_bytes
+        return None if self.cards is None else self.cards.usable_bytes - self.needed_bytes
+
+    @property
+    def recommended_fields(self) -> Mapping[str, Json]:
+        """The recommended run as recipe fields; with what was asked for, where none was read."""
+        fields = recipe_fields(self.recommendation or self.job)
+        asked = self.subject.asked if self.subject.recipe is None else {}
+        return {
+            name: value if name == "model_name" else asked.get(name, value)
+            for name, value in fields.items()
+        }
 
 
 def make_plan(
-    job: Job,
+    subject: Subject,
     cards: Cards | None,
     predict: Predict,
     *,
-    recipe: Recipe | None = None,
-    assumptions: Sequence[str] = (),
     simulated: Prediction | None = None,
 ) -> Plan:
-    """Predict ``job`` and look for what it should change, on ``cards``.
+    """Predict the job of ``subject`` and look for what it should change, on ``cards``.
 
     ``simulated`` takes the place of the job's own prediction, which is then shown beside it; what
     is compared with it (changes, longer sequences) stays with the closed form.
     """
+    job = subject.job
     closed_form = predict(job)
     prediction = simulated or closed_form
-    compared = closed_form if simulated is not None else None
+    plan = Plan(
+        subject,
+        prediction,
+        cards,
+        recomputing_nothing=_recomputing_nothing(subject, predict),
+        closed_form=closed_form if simulated is not None else None,
+    )
     if cards is None:
-        return Plan(job, prediction, assumptions, recipe, closed_form=compared)
+        return plan
     usable = cards.usable_bytes
     fits = prediction.needed_bytes <= usable
     ours = job
     changes: Sequence[Step] = ()
     if not fits:
         changes = cheapest_changes(job, usable, predict)
-    if recipe is not None:
+    if subject.recipe is not None:
         ours = recommend(job.model, usable, predict, bfloat16=cards.bfloat16)
         changes = changes or single_changes(job, usable, predict)
-    return Plan(
-        job,
-        prediction,
-        assumptions,
-        recipe,
-        cards,
+    return replace(
+        plan,
         changes=changes,
         room=room_of(job, usable, predict) if fits else None,
         recommendation=ours,
         recommended_prediction=predict(ours),
         shared=_shared(job, cards, predict) if cards.count > 1 else None,
-        closed_form=compared,
     )
+
+
+def _recomputing_nothing(subject: Subject, predict: Predict) -> Prediction | None:
+    if subject.recipe is not None or not subject.job.gradient_checkpointing:
+        return None
+    return predict(replace(subject.job, gradient_checkpointing=False))
 
 
 def _shared(job: Job, cards: Cards, predict: Predict) -> Shared:

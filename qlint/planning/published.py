@@ -27,10 +27,12 @@ _POSTS: Mapping[str, str] = {
 }
 """The post that a component of a prediction belongs to; the others are buffers."""
 
-WHY = (
+ACTIVATIONS_DIFFER = (
     "with checkpointing only the inputs of the layers, one layer's activations at a time and the "
-    "logits are held. 15 GB of activations is nearer to a run without checkpointing. Weights come "
-    "to more than 3.5 GB because embeddings, lm_head and norms are not quantised."
+    "logits are held. 15 GB of activations is nearer to a run without checkpointing, which holds"
+)
+WEIGHTS_DIFFER = (
+    "Weights come to more than 3.5 GB because embeddings, lm_head and norms are not quantised."
 )
 
 

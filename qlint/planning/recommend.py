@@ -23,12 +23,15 @@ _LENGTHS = (1024, 512, 256)
 _ACCUMULATION = 16
 
 
-def recommend(model: Model, usable_bytes: int, predict: Predict, *, bfloat16: bool = True) -> Job:
+def recommend(
+    model: Model, usable_bytes: int, predict: Predict, *, bfloat16: bool = True, cards: int = 1
+) -> Job:
     """NF4 with double quantisation, r 8 on q, k and v, 8-bit AdamW, micro-batch 1, checkpointing.
 
     The sequence is the longest of 1024, 512 and 256 tokens that fits ``usable_bytes`` even at the
     upper end of the error band; where none does, the job with 256 tokens is returned. ``bfloat16``
-    says whether the card computes in it.
+    says whether the card computes in it. With several ``cards`` it is enough to fit in one of the
+    ways to share them.
     """
     precision: Literal["bfloat16", "float16"] = "bfloat16" if bfloat16 else "float16"
     job = Job(
@@ -49,9 +52,18 @@ def recommend(model: Model, usable_bytes: int, predict: Predict, *, bfloat16: bo
     )
     for length in _LENGTHS:
         job = replace(job, max_seq_length=length)
-        if predict(job).most_needed_bytes <= usable_bytes:
+        if _most_needed(job, usable_bytes, predict, cards) <= usable_bytes:
             break
     return job
+
+
+def _most_needed(job: Job, usable_bytes: int, predict: Predict, cards: int) -> int:
+    if cards == 1:
+        return predict(job).most_needed_bytes
+    from qlint.planning.strategies import strategies
+
+    shared = strategies(job, cards, usable_bytes, predict)
+    return min(one.prediction.most_needed_bytes for one in shared)
 
 
 def query_key_value(model: Model) -> tuple[str, ...]:

@@ -21,12 +21,14 @@ def simulate(job: Job, closed_form: Prediction) -> Prediction:
     package: Any = importlib.import_module("qlint.runtime_probes.simulation")
     found = package.simulate(job)
     peak = int(found.peak_allocated_bytes)
+    pinned = closed_form.least_reserved_bytes - closed_form.peak_allocated_bytes
     parts = sorted(found.components.items(), key=lambda part: -part[1])
     return replace(
         closed_form,
         components=tuple(Component(name, size) for name, size in parts if size),
         peak_allocated_bytes=peak,
         peak_reserved_bytes=found.peak_reserved_bytes,
+        least_reserved_bytes=min(found.peak_reserved_bytes, peak + pinned),
         at=found.at,
         low_bytes=round(peak * (1 - ERROR)),
         high_bytes=round(peak * (1 + ERROR)),

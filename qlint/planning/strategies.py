@@ -6,9 +6,8 @@ from qlint.memory.job import Distribution, Job, Prediction
 from qlint.planning.fitting import Predict
 from qlint.records import Record, replace
 
-TIMES_SOURCE = (
-    "AnswerDotAI/fsdp_qlora, Llama-2-7B, context 2048, two cards: seconds on 2x4090 / 2x3090"
-)
+TIMED_ON = ("2x4090", "2x3090")
+TIMES_SOURCE = "AnswerDotAI/fsdp_qlora, Llama-2-7B, context 2048"
 
 
 class Way(Record):
@@ -62,6 +61,20 @@ WAYS: tuple[Way, ...] = (
 )
 
 
+_PUBLISHED = [way.seconds for way in WAYS if way.seconds is not None]
+
+
+def relative_speed(way: Way) -> tuple[float, ...] | None:
+    """How fast a way is on each of the timed pairs of cards, against the fastest; None if untimed.
+
+    One card of two does at best half of what both do: that is no timing.
+    """
+    if way.seconds is None:
+        return None
+    fastest = [min(times) for times in zip(*_PUBLISHED, strict=True)]
+    return tuple(least / own for least, own in zip(fastest, way.seconds, strict=True))
+
+
 class Strategy(Record):
     """A way, and what the job takes on each card in it."""
 
@@ -72,8 +85,10 @@ class Strategy(Record):
 
 
 def strategies(job: Job, cards: int, usable_bytes: int, predict: Predict) -> list[Strategy]:
-    """All ways for ``cards`` cards with ``usable_bytes`` each."""
+    """All ways for ``cards`` cards with ``usable_bytes`` each, with LoRA even where ``job`` trains
+    every parameter."""
     found = []
+    job = job if job.lora_r is not None else replace(job, lora_r=8)
     for way in WAYS:
         shared = _job(job, way, cards)
         prediction = predict(shared)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from qlint.errors import UsageError
 from qlint.knowledge.models import Model
 from qlint.memory.job import Job
+from qlint.planning.cards import Cards
 from qlint.planning.fitting import Predict
 from qlint.planning.recommend import recipe_fields, recommend
 from qlint.records import Record
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 
 
 class Subject(Record):
-    """A job to plan, the recipe it comes from (None: the recommended one), what was assumed."""
+    """A job to plan."""
 
     job: Job
-    recipe: Recipe | None
-    assumptions: tuple[str, ...]
+    recipe: Recipe | None = None
+    """What the job was made of; None where it is the recommended one."""
+    assumptions: tuple[str, ...] = ()
+    asked: Mapping[str, Json] = {}
+    """What was set instead of what the recipe says."""
 
 
 def of_run(recipe: Recipe, model: Model | None, values: dict[str, Json]) -> Subject:
@@ -36,21 +40,25 @@ def of_run(recipe: Recipe, model: Model | None, values: dict[str, Json]) -> Subj
             f"{recipe.source.path}:{recipe.source.line} cannot be planned: "
             f"{'; '.join(reading.obstacles)}{_hint(reading)}."
         )
-    asked = tuple(f"{name} is {value}: --set" for name, value in values.items())
-    return Subject(reading.job, recipe, (*asked, *_sentences(reading)))
+    asked = tuple(f"{name} is {value}: as asked for" for name, value in values.items())
+    return Subject(reading.job, recipe, (*asked, *_sentences(reading)), values)
 
 
-def of_model(
-    model: Model, usable_bytes: int, predict: Predict, values: dict[str, Json], *, bfloat16: bool
-) -> Subject:
-    """The recommended job for ``model``, with ``values`` set instead."""
-    job = recommend(model, usable_bytes, predict, bfloat16=bfloat16)
+def of_model(model: Model, cards: Cards, predict: Predict, values: dict[str, Json]) -> Subject:
+    """The recommended job for ``model`` on these cards, with ``values`` set instead."""
+    job = recommend(model, cards.usable_bytes, predict, bfloat16=cards.bfloat16, cards=cards.count)
     if not values:
-        return Subject(job, None, ("every sequence is as long as the longest may be",))
+        return Subject(job, assumptions=_OF_THE_RECOMMENDED)
     reading = _reading(as_recipe(job), model, values)
     if reading.job is None:
         raise UsageError(f"this cannot be planned: {'; '.join(reading.obstacles)}.")
-    return Subject(reading.job, None, _sentences(reading))
+    return Subject(reading.job, None, (*_OF_THE_RECOMMENDED, *_sentences(reading)), values)
+
+
+_OF_THE_RECOMMENDED = (
+    "every sequence is as long as the longest may be",
+    "all logits exist at once, as in transformers' own loss; TRL's from 1.8 on takes less",
+)
 
 
 def as_recipe(job: Job) -> Recipe:

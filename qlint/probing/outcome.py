@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import sys
-import traceback
+import os
 from typing import Any
 
 from qlint.errors import UsageError
 from qlint.linting.evidence_file import (
     Measured,
     known_values,
-    known_versions,
+    model_digest,
     project_of,
-    relative_source,
+    read,
+    relative_to,
     write,
 )
 from qlint.linting.linter import lint
@@ -35,10 +35,26 @@ def measure(subject: Script | Shape, session: Session, wanted: Any, progress: An
     if isinstance(subject, Shape):
         measured = _probes("shaped_probe").measure_shape(subject.model, wanted, progress)
         return _probed(Report(), None, measured)
-    report = lint(replace(session, paths=(subject.path,), script_arguments=subject.arguments))
-    measured = _measure_script(subject, wanted, progress)
+    session = replace(session, paths=(subject.path,), script_arguments=subject.arguments)
+    # What was measured earlier is not to weigh what is measured now.
+    report = lint(session, weigh=False)
+    measured = _probes("script_probe").measure_script(
+        subject.path, subject.arguments, wanted, progress
+    )
     recipe = _measured_recipe(report, subject.path, measured.line)
     return _probed(report, recipe, measured)
+
+
+def check_evidence_file(path: str, subject: Script | Shape) -> None:
+    """Find out before measuring whether what is measured could be saved.
+
+    Raises:
+        UsageError: There is no script whose evidence it would be, or the file holds something else.
+    """
+    if isinstance(subject, Shape):
+        raise UsageError("--save-evidence needs a script: evidence belongs to the recipe of one.")
+    if os.path.exists(path):
+        read(path)
 
 
 def save_evidence(probed: Probed, path: str) -> None:
@@ -54,36 +70,15 @@ def save_evidence(probed: Probed, path: str) -> None:
         )
     gpu = probed.environment.get("gpu")
     measured = Measured(
-        source=relative_source(recipe, project_of(path)),
+        source=relative_to(recipe.source.path, project_of(path)),
         values=known_values(recipe),
-        versions=known_versions(recipe),
+        model=model_digest(recipe),
+        versions=probed.environment.get("versions", {}),
         card=gpu["name"] if gpu else None,
         card_bytes=gpu["total_bytes"] if gpu else None,
         verdicts=probed.verdicts,
     )
     write(path, measured)
-
-
-def _measure_script(subject: Script, wanted: Any, progress: Any) -> Any:
-    failed = _probes("capture.stop").ScriptFailed
-    try:
-        return _probes("script_probe").measure_script(
-            subject.path, subject.arguments, wanted, progress
-        )
-    except failed as failure:
-        error = failure.__cause__
-        _show(error, subject.path)
-        raise UsageError(
-            f"{subject.path} raised {type(error).__name__} before it could be measured."
-        ) from None
-
-
-def _show(error: BaseException, path: str) -> None:
-    """The script's own traceback, from the script on: how it was started is not its concern."""
-    shown = error.__traceback__
-    while shown is not None and shown.tb_frame.f_code.co_filename != path:
-        shown = shown.tb_next
-    traceback.print_exception(type(error), error, shown or error.__traceback__, file=sys.stderr)
 
 
 def _measured_recipe(report: Report, path: str, line: int | None) -> Recipe | None:
@@ -106,8 +101,10 @@ def _probed(report: Report, recipe: Recipe | None, measured: Any) -> Probed:
         )
         verdicts = [one.as_json() for one in judging.judge(codes, values)]
         by_code = {one["code"]: one for one in verdicts}
+        card = gpu["name"] if gpu else None
         report.findings = [
-            weighed(one, by_code) if one.recipe_id == recipe.id else one for one in report.findings
+            weighed(one, by_code, card) if one.recipe_id == recipe.id else one
+            for one in report.findings
         ]
     return Probed(
         report=report,

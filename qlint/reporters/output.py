@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 
 from qlint.errors import UsageError
-from qlint.reporters.layout import Line
+from qlint.reporters.layout import WIDTH, Line, narrowed
 
 
 def write(text: str, output_file: str | None = None) -> None:
@@ -28,6 +28,8 @@ def write_lines(
     """Write laid out lines, in colour where that is asked for or a terminal can show it."""
     from qlint.reporters.sinks import render
 
+    if output_file is None:
+        lines = narrowed(lines, _columns())
     if color is None:
         color = output_file is None and _wants_color()
     write(render(lines, color=color), output_file)
@@ -39,7 +41,26 @@ def _wants_color() -> bool:
     )
 
 
+def _columns() -> int:
+    """The width of the terminal; that of a report elsewhere."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError, AttributeError):  # no terminal, or a stand-in for one
+        return WIDTH
+
+
 def _encodable(text: str) -> str:
-    """Escape what the terminal's encoding lacks, such as arrows, instead of failing on it."""
+    """Write what the terminal's encoding lacks in other characters, or escape it."""
     encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(_PLAINER)
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
+_PLAINER = str.maketrans(
+    {"█": "#", **dict.fromkeys("▉▊▋▌", "#"), **dict.fromkeys("▍▎▏", ""), "←": "<-"}
+)
+"""Bars and arrows for terminals that know neither; half a block counts as one."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qlint.memory.job import Job, Prediction
-from qlint.planning.plan import Plan, Shared
-from qlint.planning.published import BUDGET, WHY, posts
-from qlint.planning.recommend import LEARNING_RATE, LORA_ALPHA
+from qlint.knowledge.gpus import smallest_card
+from qlint.memory.job import Distribution, Job, Prediction
+from qlint.planning.plan import Plan
+from qlint.planning.published import ACTIVATIONS_DIFFER, BUDGET, WEIGHTS_DIFFER, posts
 from qlint.planning.room import Room
-from qlint.reporters.layout import Line, paragraph, plain
+from qlint.reporters.layout import Line, paragraph, plain, spare_columns
 from qlint.reporters.wording import place
-from qlint.rulebook.wording import gigabytes, scientific
+from qlint.rulebook.wording import gigabytes, number, scientific
 
 _BAR = 36
 """Columns of the longest bar."""
@@ -20,11 +20,8 @@ _TOO_SMALL = 5_000_000
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def plan(found: Plan, *, budget: bool = False, runs: int = 1) -> Iterator[Line]:
-    """Yield the whole plan; ``budget`` puts the published 24 GB budget beside the prediction.
-
-    ``runs`` is how many runs there were to choose from.
-    """
+def plan(found: Plan, *, runs: int = 1) -> Iterator[Line]:
+    """Yield the whole plan; ``runs`` is how many runs there were to choose from."""
     yield from _head(found)
     yield []
     yield from _components(found.prediction)
@@ -32,10 +29,10 @@ def plan(found: Plan, *, budget: bool = False, runs: int = 1) -> Iterator[Line]:
         formula = gigabytes(found.closed_form.peak_allocated_bytes)
         yield plain(f"  simulated step by step; the closed form says {formula}", "dim")
     yield from _verdict(found)
-    if budget:
+    if budget_applies(found):
         yield []
-        yield from _budget(found.prediction)
-    if found.fits is False:
+        yield from _budget(found)
+    if found.cards is not None and found.room is None:
         yield []
         yield from _changes(found)
     if found.room is not None:
@@ -44,29 +41,44 @@ def plan(found: Plan, *, budget: bool = False, runs: int = 1) -> Iterator[Line]:
         yield from _further(found)
     if found.shared is not None:
         yield []
-        yield from _shared(found.shared)
-    if found.recipe is not None and found.recommendation is not None:
+        from qlint.reporters.plan_strategies import strategies
+
+        yield from strategies(found.shared)
+    if found.subject.recipe is not None and found.recommendation is not None:
         yield []
         yield from _recommendation(found)
     if runs > 1:
         yield []
         yield plain(f"{runs} runs were found and the first is planned; --run names another", "dim")
-    if found.assumptions:
+    if found.subject.assumptions:
         yield []
-        for assumption in found.assumptions:
-            yield plain(f"  assumes: {assumption}", "dim")
+        for assumption in found.subject.assumptions:
+            yield from paragraph("assumes", assumption, 2)
 
 
 def _head(found: Plan) -> Iterator[Line]:
-    source = f"{place(found.recipe.source)}: " if found.recipe is not None else ""
+    recipe = found.subject.recipe
+    source = f"{place(recipe.source)}: " if recipe is not None else ""
     cards = ""
     if found.cards is not None:
         several = f"{found.cards.count} x " if found.cards.count > 1 else ""
-        usable = gigabytes(found.cards.usable_bytes)
-        cards = f" on {several}{found.cards.name} ({usable} usable)"
+        each = " each" if several else ""
+        cards = f" on {several}{found.cards.name} ({gigabytes(_usable(found))} usable{each})"
     yield [(source, "path"), (f"{found.job.model.id}{cards}", "bold")]
-    label = "the recipe" if found.recipe is not None else "recommended"
-    yield from paragraph(label, described(found.job), 2)
+    if recipe is not None:
+        yield from paragraph("the recipe", described(found.job), 2)
+    else:
+        yield from paragraph("recommended", f"{described(found.job)}, {_hyper(found)}", 2)
+
+
+def _usable(found: Plan) -> int:
+    return found.cards.usable_bytes if found.cards is not None else 0
+
+
+def _hyper(found: Plan) -> str:
+    fields = found.recommended_fields
+    rate, alpha = fields["learning_rate"], fields["lora_alpha"]
+    return f"learning rate {scientific(rate)}, alpha {number(alpha)}"
 
 
 def described(job: Job) -> str:
@@ -104,25 +116,25 @@ def _components(prediction: Prediction) -> Iterator[Line]:
     needed = "with the allocator and CUDA"
     width = max(len(needed), *(len(one.name) for one in shown))
     largest = max((one.bytes for one in shown), default=1)
+    columns = min(_BAR, spare_columns(width + 15))
     for component in shown:
         yield [
             (f"  {component.name:<{width}}  ", ""),
             (f"{gigabytes(component.bytes):>8}  ", "bold"),
-            (_bar(component.bytes / largest), "info"),
+            (_bar(component.bytes / largest, columns), "info"),
         ]
     total = prediction.peak_allocated_bytes
-    band = f"{gigabytes(prediction.low_bytes)} to {gigabytes(prediction.high_bytes)}"
+    band = _between(prediction.low_bytes, prediction.high_bytes)
     yield [
         (f"  {'peak allocated':<{width}}  ", "bold"),
         (f"{gigabytes(total):>8}", "bold"),
-        (f"  at {prediction.at}; {band}", "dim"),
+        (f"  {band}, at {prediction.at}", "dim"),
     ]
     yield [
         (f"  {needed:<{width}}  ", ""),
         (f"{gigabytes(prediction.needed_bytes):>8}", ""),
         (
-            f"  reserved {gigabytes(prediction.peak_reserved_bytes)}, context "
-            f"{gigabytes(prediction.context_bytes)}",
+            f"  reserved {_reserved(prediction)}, context {gigabytes(prediction.context_bytes)}",
             "dim",
         ),
     ]
@@ -138,8 +150,23 @@ def _components(prediction: Prediction) -> Iterator[Line]:
         )
 
 
-def _bar(share: float) -> str:
-    eighths = round(share * _BAR * 8)
+def _between(low: int, high: int) -> str:
+    return f"{gigabytes(low).removesuffix(' GB')} to {gigabytes(high)}"
+
+
+def _reserved(prediction: Prediction) -> str:
+    """What the allocator needs, and what it takes where there is room."""
+    least = gigabytes(prediction.least_reserved_bytes)
+    most = gigabytes(prediction.peak_reserved_bytes)
+    return (
+        least
+        if least == most
+        else _between(prediction.least_reserved_bytes, prediction.peak_reserved_bytes)
+    )
+
+
+def _bar(share: float, columns: int) -> str:
+    eighths = round(share * columns * 8)
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
@@ -147,19 +174,31 @@ def _verdict(found: Plan) -> Iterator[Line]:
     if found.cards is None:
         yield plain("  no card is given: add --gpu 24GB or --gpu rtx4090 to see whether it fits")
         return
-    margin = found.margin_bytes or 0
-    if found.fits:
-        yield [("  it fits", "bold"), (f", with {gigabytes(margin)} to spare", "")]
+    several = found.shared is not None and found.job.distributed is Distribution.SINGLE
+    one_card = " one card" if several else ""
+    margin = found.cards.usable_bytes - found.prediction.needed_bytes
+    if margin >= 0:
+        yield [(f"  it fits{one_card}", "bold"), (f", with {gigabytes(margin)} to spare", "")]
     else:
-        yield [("  it does not fit", "error"), (f": {gigabytes(-margin)} are missing", "")]
-    band = found.prediction.high_bytes - found.prediction.peak_allocated_bytes
-    if 0 <= margin < band:
+        yield [
+            (f"  it does not fit{one_card}", "error"),
+            (f": {gigabytes(-margin)} are missing", ""),
+        ]
+    band = found.prediction.most_needed_bytes - found.prediction.needed_bytes
+    if abs(margin) < band:
         yield plain("  the margin is within the error of the prediction: measure it", "warning")
+
+
+def _larger(least: Prediction) -> Iterator[Line]:
+    card = smallest_card(least.most_needed_bytes)
+    takes = f"a card of {card} or several" if card else "more than any one card has: several"
+    yield plain(f"  at {gigabytes(least.most_needed_bytes)} at most it takes {takes}")
 
 
 def _changes(found: Plan) -> Iterator[Line]:
     if not found.changes:
         yield plain("Nothing that qlint knows of makes it fit.", "bold")
+        yield from _larger(found.prediction)
         return
     enough = found.changes[-1].fits
     yield plain(
@@ -168,13 +207,18 @@ def _changes(found: Plan) -> Iterator[Line]:
         else "Not even all of these together make it fit:",
         "bold",
     )
-    for number, step in enumerate(found.changes, 1):
+    for position, step in enumerate(found.changes, 1):
         yield [
-            (f"  {number}. {step.change.name}: ", ""),
+            (f"  {position}. {step.change.name}: ", ""),
             (f"-{gigabytes(step.saved_bytes)}", "bold"),
             (f", peak {gigabytes(step.prediction.peak_allocated_bytes)}", ""),
         ]
         yield from paragraph("cost", step.change.cost, 5)
+    least = found.changes[-1].prediction
+    if not enough:
+        yield from _larger(least)
+    elif least.most_needed_bytes > _usable(found):
+        yield plain("  that fits by less than the error of the prediction: measure it", "warning")
 
 
 def _room(room: Room, job: Job) -> Iterator[Line]:
@@ -210,65 +254,45 @@ def _unquantised(layers: int, all_layers: int) -> str:
 
 
 def _further(found: Plan) -> Iterator[Line]:
-    if found.recipe is None or not found.changes:
+    if found.subject.recipe is None or not found.changes:
         return
     yield plain("Each change by itself:", "bold")
     for step in found.changes:
         saved = gigabytes(step.saved_bytes)
-        yield [
-            (f"  {step.change.name}: ", ""),
-            (f"-{saved}", "bold"),
-            (f"; {step.change.cost}", ""),
-        ]
-
-
-def _shared(shared: Shared) -> Iterator[Line]:
-    from qlint.planning.strategies import TIMES_SOURCE
-
-    yield plain("Over the cards, on each of them:", "bold")
-    width = max(len(one.way.name) for one in shared.strategies)
-    for one in shared.strategies:
-        seconds = one.way.seconds
-        times = f"{seconds[0]} / {seconds[1]} s" if seconds else "no timing"
-        yield [
-            (f"  {one.way.name:<{width}}  ", ""),
-            (f"{gigabytes(one.prediction.peak_allocated_bytes):>8}  ", "bold"),
-            (f"{'fits' if one.fits else 'does not fit':<12}  ", "" if one.fits else "error"),
-            (times, "dim"),
-        ]
-        yield from paragraph("upkeep", one.way.upkeep, 4)
-    yield plain(f"  timings: {TIMES_SOURCE}", "dim")
-    name = f"{shared.recommended.way.name}: " if shared.recommended is not None else ""
-    yield from paragraph("recommended", f"{name}{shared.reason}.", 2)
-    yield from paragraph(
-        "against",
-        "a common preference is LoRA + FSDP on two cards: no quantisation error, and the optimizer "
-        "state is shared; at 7B the timings above do not bear it out, beyond what one card holds "
-        "it is the way",
-        2,
-    )
+        yield [(f"  {step.change.name}: ", ""), (f"-{saved}", "bold")]
+        yield from paragraph("cost", step.change.cost, 4)
 
 
 def _recommendation(found: Plan) -> Iterator[Line]:
     assert found.recommendation is not None
     assert found.recommended_prediction is not None
-    hyper = f"learning rate {scientific(LEARNING_RATE)}, alpha {LORA_ALPHA}"
-    yield from paragraph("qlint's recipe here", f"{described(found.recommendation)}, {hyper}", 0)
-    yield plain(
-        f"  peak {gigabytes(found.recommended_prediction.peak_allocated_bytes)}; "
-        "qlint plan --write train.py writes it as a run",
-        "dim",
-    )
+    recipe = f"{described(found.recommendation)}, {_hyper(found)}"
+    yield from paragraph("qlint's recipe here", recipe, 0)
+    peak = gigabytes(found.recommended_prediction.peak_allocated_bytes)
+    yield plain(f"  peak {peak}; with --write train.py it is written as a run", "dim")
 
 
-def _budget(prediction: Prediction) -> Iterator[Line]:
+def budget_applies(found: Plan) -> bool:
+    """The published budget is for a 7B model in 4 bits, and for no run in particular."""
+    model = found.job.model
+    return found.subject.recipe is None and 6 < model.billions < 9 and found.job.load_in_4bit
+
+
+def _budget(found: Plan) -> Iterator[Line]:
     yield plain("A 24 GB budget often planned with, beside this prediction:", "bold")
-    ours = posts(prediction.components)
+    ours = posts(found.prediction.components)
     for name, size in BUDGET.items():
         bound = "under " if name == "adapters and optimizer" else ""
         yield plain(f"  {name:<24}{bound + gigabytes(size):>14}{gigabytes(ours[name]):>12}")
     yield plain(f"  {'together':<24}{gigabytes(sum(BUDGET.values())):>14}{_sum(ours):>12}", "bold")
-    yield from paragraph("why they differ", WHY, 2)
+    yield from paragraph("why they differ", _why(found), 2)
+
+
+def _why(found: Plan) -> str:
+    if found.recomputing_nothing is None:
+        return WEIGHTS_DIFFER
+    activations = posts(found.recomputing_nothing.components)["activations"]
+    return f"{ACTIVATIONS_DIFFER} {gigabytes(activations)}. {WEIGHTS_DIFFER}"
 
 
 def _sum(sizes: dict[str, int]) -> str:

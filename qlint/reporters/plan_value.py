@@ -9,17 +9,18 @@ from qlint import __version__
 from qlint.memory.job import Prediction
 from qlint.planning.fitting import Step
 from qlint.planning.plan import Plan, Shared
-from qlint.planning.recommend import recipe_fields
 from qlint.planning.room import Room
+from qlint.planning.strategies import relative_speed
 from qlint.reporters.structured import SCHEMA_VERSION, recipe_value
 
 
 def plan_report(found: Plan) -> dict[str, Any]:
     """What ``plan`` prints: the recipe that was read, if any, and the plan."""
+    recipe = found.subject.recipe
     return {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "qlint", "version": __version__},
-        "recipes": [recipe_value(found.recipe)] if found.recipe is not None else [],
+        "recipes": [recipe_value(recipe)] if recipe is not None else [],
         "dead_configurations": [],
         "skipped": [],
         "plan": plan_value(found),
@@ -29,7 +30,6 @@ def plan_report(found: Plan) -> dict[str, Any]:
 def plan_value(found: Plan) -> dict[str, Any]:
     """The value of ``plan`` in a report."""
     prediction = found.prediction
-    recommendation = found.recommendation or found.job
     return {
         "model": found.job.model.id,
         "gpu": None
@@ -43,7 +43,7 @@ def plan_value(found: Plan) -> dict[str, Any]:
         "method": "closed form" if found.closed_form is None else "simulation",
         "fits": found.fits,
         "margin_bytes": found.margin_bytes,
-        "recommendation": recipe_fields(recommendation),
+        "recommendation": found.recommended_fields,
         "options": [_option(step) for step in found.changes],
         "max_seq_length": found.room.max_seq_length if found.room is not None else None,
         "frontier": [
@@ -55,7 +55,7 @@ def plan_value(found: Plan) -> dict[str, Any]:
         ],
         "room": _room(found.room) if found.room is not None else None,
         "strategies": _strategies(found.shared) if found.shared is not None else [],
-        "assumptions": list(found.assumptions),
+        "assumptions": list(found.subject.assumptions),
     }
 
 
@@ -64,6 +64,7 @@ def _prediction(prediction: Prediction) -> dict[str, Any]:
         "peak": {
             "allocated_bytes": prediction.peak_allocated_bytes,
             "reserved_bytes": prediction.peak_reserved_bytes,
+            "least_reserved_bytes": prediction.least_reserved_bytes,
             "context_bytes": prediction.context_bytes,
             "at": prediction.at,
         },
@@ -96,13 +97,19 @@ def _room(room: Room) -> dict[str, Any]:
     }
 
 
+def _rounded(speeds: tuple[float, ...] | None) -> list[float] | None:
+    return [round(speed, 3) for speed in speeds] if speeds is not None else None
+
+
 def _strategies(shared: Shared) -> Sequence[dict[str, Any]]:
     return [
         {
             "name": one.way.name,
             "peak_allocated_bytes": one.prediction.peak_allocated_bytes,
+            "needed_bytes": one.prediction.needed_bytes,
             "host_bytes": one.prediction.host_bytes,
             "fits": one.fits,
+            "relative_speed": _rounded(relative_speed(one.way)),
             "published_seconds": list(one.way.seconds) if one.way.seconds else None,
             "upkeep": one.way.upkeep,
             "recommended": one is shared.recommended,

@@ -15,6 +15,7 @@ _RICH_STYLES = {
     "caret": "red",
     "dim": "dim",
     "bold": "bold",
+    "bar": "cyan",
 }
 
 

@@ -27,6 +27,19 @@ def size(amount: float) -> str:
     return gigabytes(amount) if amount >= 1e8 else f"{amount / 1e6:.2g} MB"
 
 
+def percent(share: float, digits: int = 1) -> str:
+    """A share as people write it: ``12.5 %``."""
+    # Adding zero makes a negative one plain.
+    return f"{round(share * 100, digits) + 0.0:.{digits}f} %"
+
+
+def spread(share: float | None) -> str:
+    """The noise of a share, to be set behind it: `` ± 0.4 %``; empty where there is none."""
+    if not share:
+        return ""
+    return f" ± {percent(share, 1 if share >= 0.0005 else 2)}"
+
+
 def number(value: float) -> str:
     """A plain number without trailing zeros: ``64``, ``0.5``."""
     return f"{value:g}"

@@ -38,11 +38,12 @@ def use_reentrant(model: torch.nn.Module) -> bool:
 def switch(patches: Patches, model: torch.nn.Module, on: bool) -> None:
     """Switch it ``on`` or off until the patches are undone.
 
-    Where the run has it off, the kind that is switched on is the one without reentrance, which
-    needs nothing else of the model.
+    The kind that is switched on is the one without reentrance, which needs nothing else of the
+    model. A model whose checkpointing was switched off may still hold the other kind, through
+    which no gradient would pass.
     """
     checkpoint = functools.partial(torch.utils.checkpoint.checkpoint, use_reentrant=False)
     for module in list(_switches(model)):
-        if on and _FUNCTION not in vars(module):
+        if on:
             patches.set(module, _FUNCTION, checkpoint)
         patches.set(module, _SWITCH, on)

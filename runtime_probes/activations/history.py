@@ -13,6 +13,8 @@ from typing import Any
 import torch
 
 from ..capture.patches import Patches
+from ..dequantisation.native import DENSE_ELEMENT_BYTES, wrap_all
+from ..environment import gpu_index
 from ..replay.run import Run
 from ..replay.window import Window
 from ..simulation.trace import Block, Phase, Place, Trace
@@ -37,24 +39,56 @@ def traced(run: Run, windows: list[Window], work: Work, device: torch.device) ->
     with collected(), Patches() as patches:
         marks = _Marks(patches, run.model)
         mark_backward(patches, marks.enter)
+        in_backward_thread(device, lambda: _mark("backward", ""))
         before = _resident_bytes(run, windows, torch.cuda.memory_allocated(device))
         torch.cuda.memory._record_memory_history("all", context=None, max_entries=_ENTRIES)
         try:
             work(marks.enter)
             torch.cuda.synchronize(device)
-            entries = torch.cuda.memory._snapshot()["device_traces"][device.index or 0]
+            entries = torch.cuda.memory._snapshot()["device_traces"][gpu_index(device)]
         finally:
             torch.cuda.memory._record_memory_history(None)
             torch.cuda.memory._set_memory_metadata("")
-    return replayed(before, entries)
+            in_backward_thread(device, lambda: torch.cuda.memory._set_memory_metadata(""))
+    return replayed(before, entries, marks.known)
+
+
+def in_backward_thread(device: torch.device, action: Callable[[], object]) -> None:
+    """Do ``action`` in the thread in which autograd computes on ``device``.
+
+    A mark holds for the thread that set it (``user_metadata`` in ``c10/cuda/CUDACachingAllocator``
+    is ``thread_local``), and the backward on a card has a thread of its own.
+    """
+    begin = torch.zeros((), device=device, requires_grad=True)
+    end = begin * 1
+
+    def act(_gradient: Any) -> None:
+        action()
+
+    end.register_hook(act)
+    torch.autograd.backward(end)  # Not the method, which is watched.
+
+
+def _mark(phase: str, module: str) -> None:
+    torch.cuda.memory._set_memory_metadata(f"{phase}|{module}")
 
 
 class _Marks:
-    """Sets the mark of allocations: the phase, and the innermost module that runs."""
+    """Sets the mark of allocations: the phase, and the innermost module that runs.
+
+    ``known`` names what is only told afterwards, by its address and its bytes: dense weights, when
+    the native function writes to them, and gradients, when they are added to their parameter.
+    """
 
     def __init__(self, patches: Patches, model: torch.nn.Module) -> None:
         self._phase: Phase = "forward"
         self._modules: list[str] = []
+        self.known: dict[tuple[int, int], str] = {}
+        wrap_all(patches, self._noting)
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                hook = parameter.register_post_accumulate_grad_hook(self._gradient)
+                patches.later(hook.remove)
         for path, module in model.named_modules():
             entering = module.register_forward_pre_hook(self._entering(module_kind(path)))
             left = module.register_forward_hook(self._left, always_call=True)
@@ -65,6 +99,23 @@ class _Marks:
         """A phase begins."""
         self._phase = phase
         self._set()
+
+    def _noting(self, name: str, function: Any) -> Any:
+        size = DENSE_ELEMENT_BYTES.get(name)
+        if size is None:
+            return function
+
+        def noting(*arguments: Any) -> Any:
+            # (code, packed, scales, dense, block size, number of weights, stream)
+            dense, weights = (getattr(arguments[at], "value", arguments[at]) for at in (3, 5))
+            self.known[dense, size * weights] = "dequantised weight"
+            return function(*arguments)
+
+        return noting
+
+    def _gradient(self, parameter: Any) -> None:
+        storage = parameter.grad.untyped_storage()
+        self.known[storage.data_ptr(), storage.nbytes()] = "gradients"
 
     def _entering(self, kind: str) -> Callable[..., None]:
         def entering(_module: Any, _arguments: Any) -> None:
@@ -79,7 +130,7 @@ class _Marks:
 
     def _set(self) -> None:
         module = self._modules[-1] if self._modules else ""
-        torch.cuda.memory._set_memory_metadata(f"{self._phase}|{module}")
+        _mark(self._phase, module)
 
 
 def _resident_bytes(run: Run, windows: Iterable[Window], allocated: int) -> dict[str, int]:
@@ -95,8 +146,16 @@ def _resident_bytes(run: Run, windows: Iterable[Window], allocated: int) -> dict
     return sizes
 
 
-def replayed(before: Mapping[str, int], entries: Iterable[Mapping[str, Any]]) -> Trace:
-    """The allocator's ``entries`` as a trace, after what was there ``before``."""
+def replayed(
+    before: Mapping[str, int],
+    entries: Iterable[Mapping[str, Any]],
+    known: Mapping[tuple[int, int], str] | None = None,
+) -> Trace:
+    """The allocator's ``entries`` as a trace, after what was there ``before``.
+
+    ``known`` are the components of blocks whose address and bytes are known.
+    """
+    known = known or {}
     trace = Trace()
     trace.enter(Place("resident"))
     for component, size in before.items():
@@ -107,7 +166,8 @@ def replayed(before: Mapping[str, int], entries: Iterable[Mapping[str, Any]]) ->
         if entry["action"] == "alloc":
             phase, _, module = (entry.get("user_metadata") or "forward|").partition("|")
             trace.enter(Place(phase))  # type: ignore[arg-type]  # One of the marks set here.
-            component = _component(phase, module)
+            place = entry["addr"], entry["size"]
+            component = known.get(place) or _component(phase, module)
             blocks[entry["addr"]] = trace.allocate(_rounded(entry["size"]), component, module)
         elif entry["action"] == "free_requested" and entry["addr"] in blocks:
             trace.release(blocks.pop(entry["addr"]))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
+from ..replay.device import release
 from ..replay.run import Run
 from ..replay.window import Window
 from . import history, profiled, tracked
@@ -21,11 +24,23 @@ class OnProcessor:
 
     run: Run
     device: torch.device
+    card_bytes: int | None = None
+    """What a card that it stands in for would hold; None for none."""
     method = tracked.METHOD
 
     def peak(self, work: Work, windows: list[Window]) -> Peak:
         """The peak of ``work``."""
         return peak_of(tracked.traced(self.run, windows, work), Kinds(self.run.model))
+
+    def height(self, work: Work, windows: list[Window], limit: int | None = None) -> int | None:
+        """The bytes of the peak, or None where they are more than ``limit``, or the card's."""
+        height = self.peak(work, windows).peak_bytes
+        limit = self.card_bytes if limit is None else limit
+        return height if limit is None or height <= limit else None
+
+    def capacity_bytes(self) -> int | None:
+        """What a run may take of the card."""
+        return self.card_bytes
 
     def cross_check(self, work: Work, peak: Peak) -> dict[str, Any]:
         """The same by another instrument, on another step."""
@@ -35,6 +50,10 @@ class OnProcessor:
     def reserved_bytes(self) -> int | None:
         """Nothing is reserved."""
         return None
+
+    def by_device(self) -> dict[str, int]:
+        """There is one."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +66,7 @@ class OnCuda:
 
     def peak(self, work: Work, windows: list[Window]) -> Peak:
         """The peak of ``work``: its height is the allocator's, whatever the history says."""
-        torch.cuda.synchronize(self.device)
-        torch.cuda.reset_peak_memory_stats(self.device)
+        self._reset()
         before = torch.cuda.memory_allocated(self.device)
         if history.has_marks():
             trace = history.traced(self.run, windows, work, self.device)
@@ -59,6 +77,24 @@ class OnCuda:
             peak = Peak(0, before, 0, "", "")
         torch.cuda.synchronize(self.device)
         return replace(peak, peak_bytes=torch.cuda.max_memory_allocated(self.device))
+
+    def height(self, work: Work, windows: list[Window], limit: int | None = None) -> int | None:
+        """The bytes of the peak, or None where it does not fit the card, or ``limit`` of it."""
+        try:
+            self._reset()
+            with collected(), self._limited(limit):
+                unmarked(work)
+                torch.cuda.synchronize(self.device)
+            return int(torch.cuda.max_memory_allocated(self.device))
+        except torch.cuda.OutOfMemoryError:
+            pass  # Its traceback holds the step's tensors: go on outside of the handler.
+        release(self.run)
+        return None
+
+    def capacity_bytes(self) -> int | None:
+        """What this process has of the card, and what is free."""
+        free, _ = torch.cuda.mem_get_info(self.device)
+        return int(free + torch.cuda.memory_reserved(self.device))
 
     def cross_check(self, work: Work, peak: Peak) -> dict[str, Any]:
         """What the history adds up to, against the allocator's count."""
@@ -72,6 +108,39 @@ class OnCuda:
     def reserved_bytes(self) -> int | None:
         """What the allocator took from the device at most."""
         return int(torch.cuda.max_memory_reserved(self.device))
+
+    def by_device(self) -> dict[str, int]:
+        """The peak on each card since the last step began, where the model is spread over several;
+        every other figure is of the first."""
+        devices = self._devices()
+        if len(devices) < 2:
+            return {}
+        return {str(one): torch.cuda.max_memory_allocated(one) for one in devices}
+
+    def _devices(self) -> list[torch.device]:
+        """The cards that the model lies on, that of its first parameter first."""
+        found = dict.fromkeys(one.device for one in self.run.model.parameters() if one.is_cuda)
+        return list(found) or [self.device]
+
+    def _reset(self) -> None:
+        """What earlier steps left in the allocator's cache counts for none."""
+        torch.cuda.empty_cache()
+        for device in self._devices():
+            torch.cuda.synchronize(device)
+            torch.cuda.reset_peak_memory_stats(device)
+
+    @contextlib.contextmanager
+    def _limited(self, limit: int | None) -> Iterator[None]:
+        """The allocator takes no more than ``limit`` bytes of the card inside the block."""
+        if limit is None:
+            yield
+            return
+        _, total = torch.cuda.mem_get_info(self.device)
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total), self.device)
+        try:
+            yield
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0, self.device)
 
 
 def instrument(run: Run, device: torch.device) -> OnProcessor | OnCuda:

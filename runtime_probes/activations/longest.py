@@ -9,9 +9,7 @@ import torch
 
 from ..replay.run import Run
 from ..replay.window import Window, cloned
-
-_MOST_ROWS = 20_000
-"""Rows of a dataset that are looked at, spread evenly."""
+from .dataset import of_dataset
 
 
 class Longest(NamedTuple):
@@ -38,8 +36,12 @@ def longest(run: Run) -> Longest:
     shapes = [shape_of(inputs) for inputs in recorded]
     number, shape = max(enumerate(shapes), key=lambda item: item[1][0] * item[1][1])
     best = Longest(recorded[number], *shape, f"the longest of {len(recorded)} recorded batches")
-    built = _of_dataset(run, shape[0])
-    return built if built is not None and built.length > best.length else best
+    built = of_dataset(getattr(run, "trainer", None), shape[0])
+    if built is None:
+        return best
+    inputs, source = built
+    found = Longest(inputs, *shape_of(inputs), source)
+    return found if found.rows * found.length > best.rows * best.length else best
 
 
 def shape_of(inputs: Any) -> tuple[int, int]:
@@ -51,17 +53,28 @@ def shape_of(inputs: Any) -> tuple[int, int]:
     return rows, length
 
 
-def shortened(longest: Longest, rows: int, length: int) -> Longest:
-    """The first ``rows`` rows and ``length`` positions of a micro-batch."""
+def reshaped(longest: Longest, rows: int, length: int) -> Longest:
+    """The micro-batch cut, or repeated, to ``rows`` rows of ``length`` positions."""
     inputs = cloned(longest.inputs)
     for name, value in inputs.items():
         if isinstance(value, torch.Tensor) and value.dim():
-            part = value[:rows] if value.shape[0] == longest.rows else value
+            part = _sized(value, 0, longest.rows, rows)
             for dimension in range(1, value.dim()):
-                if value.shape[dimension] == longest.length:
-                    part = part.narrow(dimension, 0, length)
+                part = _sized(part, dimension, longest.length, length)
+            if name == "position_ids" and part.dim() == 2 and length > longest.length:
+                # Repeated, they would say that several sequences are packed into a row.
+                part = torch.arange(length, device=part.device).expand(part.shape)
             inputs[name] = part.contiguous()
     return Longest(inputs, rows, length, longest.source)
+
+
+def _sized(value: torch.Tensor, dimension: int, size: int, wanted: int) -> torch.Tensor:
+    """``value`` with ``wanted`` in the place of ``size``, where the dimension has that size."""
+    if value.shape[dimension] != size or size == wanted:
+        return value
+    repeats = [1] * value.dim()
+    repeats[dimension] = -(-wanted // size)
+    return value.repeat(repeats).narrow(dimension, 0, wanted)
 
 
 def _token_ids(inputs: Any) -> Iterator[torch.Tensor]:
@@ -70,35 +83,3 @@ def _token_ids(inputs: Any) -> Iterator[torch.Tensor]:
     for name, value in inputs.items():
         if name.endswith("input_ids") and isinstance(value, torch.Tensor) and value.dim() == 2:
             yield value
-
-
-def _of_dataset(run: Run, rows: int) -> Longest | None:
-    """The longest rows in one batch, as a shuffling sampler may put them together."""
-    trainer = getattr(run, "trainer", None)
-    dataset: Any = getattr(trainer, "train_dataset", None)
-    if trainer is None or not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
-        return None
-    try:
-        step = max(1, -(-len(dataset) // _MOST_ROWS))
-        numbers = range(0, len(dataset), step)
-        lengths = sorted(((_length(dataset[i]), i) for i in numbers), reverse=True)
-        if not lengths or not lengths[0][0]:
-            return None
-        remove = trainer._get_collator_with_removed_columns
-        collate = remove(trainer.data_collator, description="training")
-        inputs = collate([dataset[number] for _, number in lengths[:rows]])
-        shape = shape_of(inputs)
-    except Exception:  # The user's dataset and collator: what fails here is not measured.
-        return None
-    return Longest(inputs, *shape, f"the {rows} longest of {len(numbers)} rows of the dataset")
-
-
-def _length(row: Any) -> int:
-    """The number of tokens of a row, whatever its columns are called."""
-    if not isinstance(row, Mapping):
-        return 0
-    return sum(
-        len(value)
-        for name, value in row.items()
-        if name.endswith("_ids") and hasattr(value, "__len__")
-    )

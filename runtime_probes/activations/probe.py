@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_leaves
 
 from ..capture.patches import Patches
 from ..replay.device import device_of, release
 from ..replay.run import Run
 from ..replay.window import Window
 from . import checkpointing
+from .fitting import NO_CARD, Fitting
+from .generation import NothingGenerated, generation
 from .instruments import OnCuda, OnProcessor, instrument
-from .longest import Longest, longest, shortened
+from .longest import Longest, longest, reshaped
 from .peak import Peak
+from .prediction import AutocastWatch, prediction
 from .result import Activations, Mode
 from .steps import Work, evaluation, training
 
@@ -23,10 +27,11 @@ _FRACTIONS = (1, 2, 4)
 _SHORTEST = 16
 
 
-def measure(run: Run, steps: int = 20, prediction_bytes: int | None = None) -> Activations:
+def measure(run: Run, steps: int = 20) -> Activations:
     """Measure about ten steps of one or two micro-batches; ``steps`` does not change that.
 
-    Optimizer state exists before the first of them. The run is as before when it returns.
+    On a card it takes some more, to find what fits. Optimizer state exists before the first of
+    them. The run is as before when it returns.
     """
     device = device_of(run)
     if device.type not in ("cpu", "cuda"):
@@ -35,11 +40,20 @@ def measure(run: Run, steps: int = 20, prediction_bytes: int | None = None) -> A
         batch = longest(run)
     except ValueError as error:
         return Activations(skipped=str(error))
+    return measured(run, batch, instrument(run, device))
+
+
+def measured(run: Run, batch: Longest, instrument: OnProcessor | OnCuda) -> Activations:
+    """Measure steps on ``batch`` with ``instrument``."""
     state = run.save()
     try:
-        run.forward_backward(run.windows[0])
+        watch = AutocastWatch(run.model, instrument.device)
+        try:
+            run.forward_backward(run.windows[0])
+        finally:
+            watch.end()
         run.update()
-        return _Probe(run, batch, instrument(run, device)).measured(prediction_bytes)
+        return _Probe(run, batch, instrument).measured(watch.dtype)
     finally:
         state.restore()
 
@@ -53,18 +67,25 @@ class _Probe:
         self.window = batch.window(run)
         self.instrument = instrument
 
-    def measured(self, prediction_bytes: int | None) -> Activations:
+    def measured(self, autocast: torch.dtype | None) -> Activations:
         work = training(self.run, self.window)
         peak = self._peak(work, self.window)
         if peak is None:
             return Activations(skipped=f"{_OUT_OF_MEMORY} on {self.batch.source}")
         again = self._peak(work, self.window)
         reserved = self.instrument.reserved_bytes()
+        by_device = self.instrument.by_device()
+        cross_check = self.instrument.cross_check(work, peak)
+        points = self._points(peak)
+        fitting = Fitting(self.run, self.batch, self.instrument, peak, points)
+        cards = fitting.cards()
         return Activations(
             peak_bytes=peak.peak_bytes,
             resident_bytes=peak.resident_bytes,
             saved_bytes=peak.saved_bytes,
             reserved_bytes=reserved,
+            by_device=by_device,
+            paged_bytes=_paged_bytes(self.run.optimizer),
             at=peak.at,
             by_module=peak.by_module,
             by_kind=peak.by_kind,
@@ -76,11 +97,15 @@ class _Probe:
             },
             checkpointing=self._checkpointing(peak),
             evaluation=self._evaluation(),
-            scaling=self._scaling(peak),
+            generation=self._generation(),
+            scaling={"points": points, "bytes_per_token": _slope(points)},
+            largest=fitting.largest(),
+            smaller_cards=cards,
+            smaller_cards_skipped=None if cards else NO_CARD,
             method=self.instrument.method,
             noise=None if again is None else abs(again.peak_bytes / peak.peak_bytes - 1),
-            cross_check=self.instrument.cross_check(work, peak),
-            prediction_bytes=prediction_bytes,
+            cross_check=cross_check,
+            prediction=self._prediction(autocast, peak),
         )
 
     def _peak(self, work: Work, window: Window) -> Peak | None:
@@ -88,9 +113,20 @@ class _Probe:
         try:
             return self.instrument.peak(work, [*self.run.windows, window])
         except torch.cuda.OutOfMemoryError:
-            pass
+            pass  # Its traceback holds the step's tensors: go on outside of the handler.
         release(self.run)
         return None
+
+    def _other(self, work: Work, window: Window) -> Peak | str:
+        """The peak of a step that the run itself does not take, or why there is none."""
+        try:
+            peak = self._peak(work, window)
+        except Exception as error:  # The user's model and loss, on inputs that are not theirs.
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        else:
+            return _OUT_OF_MEMORY if peak is None else peak
+        release(self.run)
+        return reason
 
     def _checkpointing(self, peak: Peak) -> dict[str, Mode]:
         """The run's own mode, and the other one."""
@@ -100,49 +136,71 @@ class _Probe:
             return {"off": Mode(skipped="the model has no switch for checkpointing")}
         with Patches() as patches:
             checkpointing.switch(patches, model, not on)
-            other = self._peak(training(self.run, self.window), self.window)
+            other = self._other(training(self.run, self.window), self.window)
         reentrant = checkpointing.use_reentrant(model)
-        modes = {on: _mode(peak, as_in_the_run=True), not on: _mode(other, as_in_the_run=False)}
-        return {
-            "on": Mode(
-                modes[True].peak_bytes,
-                modes[True].saved_bytes,
-                modes[True].as_in_the_run,
-                reentrant,
-                modes[True].skipped,
-            ),
-            "off": modes[False],
-        }
+        own = _mode(peak, as_in_the_run=True, reentrant=reentrant if on else None)
+        changed = _mode(other, as_in_the_run=False, reentrant=None if on else reentrant)
+        return {"on": own, "off": changed} if on else {"on": changed, "off": own}
 
     def _evaluation(self) -> dict[str, Any]:
         window = Window((self.batch.inputs,), self.window.items)
-        peak = self._peak(evaluation(self.run, window), window)
-        if peak is None:
-            return {"skipped": _OUT_OF_MEMORY}
-        return {"peak_bytes": peak.peak_bytes, "at": peak.at}
+        return _entry(self._other(evaluation(self.run, window), window))
 
-    def _scaling(self, peak: Peak) -> dict[str, Any]:
-        """Peaks at shorter sequences and of fewer rows."""
+    def _generation(self) -> dict[str, Any]:
+        window = Window((self.batch.inputs,), self.window.items)
+        try:
+            work = generation(self.run, self.batch.inputs)
+        except NothingGenerated as error:
+            return {"skipped": str(error)}
+        return _entry(self._other(work, window))
+
+    def _points(self, peak: Peak) -> list[dict[str, Any]]:
+        """Peaks at shorter sequences and of fewer rows, the run's own first."""
         rows, length = self.batch.rows, self.batch.length
         shapes = [(rows, length // part) for part in _FRACTIONS if length // part >= _SHORTEST]
         if rows > 1:
             shapes.append((rows // 2, length))
-        points = []
+        points: list[dict[str, Any]] = [_point(rows, length, peak)]
         for shape in shapes:
-            point: dict[str, Any] = dict(zip(("rows", "length"), shape, strict=True))
-            if shape == (rows, length):
-                found: Peak | None = peak
-            else:
-                window = shortened(self.batch, *shape).window(self.run)
-                found = self._peak(training(self.run, window), window)
-            points.append({**point, "peak_bytes": None if found is None else found.peak_bytes})
-        return {"points": points, "bytes_per_token": _slope(points)}
+            if shape != (rows, length):
+                window = reshaped(self.batch, *shape).window(self.run)
+                points.append(_point(*shape, self._other(training(self.run, window), window)))
+        return points
+
+    def _prediction(self, autocast: torch.dtype | None, peak: Peak) -> dict[str, Any]:
+        found = prediction(
+            self.run, self.batch, len(self.window.inputs), autocast, self.instrument.device
+        )
+        if "bytes" not in found:
+            return found
+        return {**found, "error": found["bytes"] / peak.peak_bytes - 1}
 
 
-def _mode(peak: Peak | None, *, as_in_the_run: bool) -> Mode:
-    if peak is None:
-        return Mode(as_in_the_run=as_in_the_run, skipped=_OUT_OF_MEMORY)
-    return Mode(peak.peak_bytes, peak.saved_bytes, as_in_the_run)
+def _mode(peak: Peak | str, *, as_in_the_run: bool, reentrant: bool | None) -> Mode:
+    if isinstance(peak, str):
+        return Mode(as_in_the_run=as_in_the_run, use_reentrant=reentrant, skipped=peak)
+    return Mode(
+        peak.peak_bytes,
+        peak.saved_bytes,
+        peak.at,
+        peak.by_module,
+        peak.by_kind,
+        as_in_the_run,
+        reentrant,
+    )
+
+
+def _entry(peak: Peak | str) -> dict[str, Any]:
+    if isinstance(peak, str):
+        return {"skipped": peak}
+    return {"peak_bytes": peak.peak_bytes, "at": peak.at}
+
+
+def _point(rows: int, length: int, peak: Peak | str) -> dict[str, Any]:
+    """``peak_bytes`` is None where there is none, and ``skipped`` says why."""
+    if isinstance(peak, str):
+        return {"rows": rows, "length": length, "peak_bytes": None, "skipped": peak}
+    return {"rows": rows, "length": length, "peak_bytes": peak.peak_bytes}
 
 
 def _slope(points: list[dict[str, Any]]) -> float | None:
@@ -153,3 +211,13 @@ def _slope(points: list[dict[str, Any]]) -> float | None:
     one, other = known[:2]
     tokens = one["rows"] * one["length"] - other["rows"] * other["length"]
     return float((one["peak_bytes"] - other["peak_bytes"]) / tokens)
+
+
+def _paged_bytes(optimizer: Any) -> int | None:
+    """What bitsandbytes' paged optimizers keep in managed memory; None where nothing is paged."""
+    paged = [
+        value.nbytes
+        for value in tree_leaves([list(entries.values()) for entries in optimizer.state.values()])
+        if getattr(value, "is_paged", False)
+    ]
+    return sum(paged) if paged else None

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch.utils._pytree import tree_leaves
 
-from ..replay.run import Run
+from ..replay.run import Watched
 from ..replay.window import Window
 from ..simulation.quantised import quantisation_state
 
 
-def resident(run: Run, windows: Iterable[Window]) -> Iterator[tuple[torch.Tensor, str, str]]:
+def resident(run: Watched, windows: Iterable[Window]) -> Iterator[tuple[torch.Tensor, str, str]]:
     """Each tensor, what it is, and its module; a storage may come more than once.
 
     ``windows`` are the inputs that are held.

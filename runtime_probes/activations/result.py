@@ -12,6 +12,9 @@ class Mode:
 
     peak_bytes: int | None = None
     saved_bytes: int | None = None
+    at: dict[str, Any] = field(default_factory=dict)
+    by_module: dict[str, int] = field(default_factory=dict)
+    by_kind: dict[str, int] = field(default_factory=dict)
     as_in_the_run: bool = False
     use_reentrant: bool | None = None
     skipped: str | None = None
@@ -31,18 +34,28 @@ class Activations:
     saved_bytes: int | None = None
     reserved_bytes: int | None = None
     """What CUDA's allocator took from the device."""
+    by_device: dict[str, int] = field(default_factory=dict)
+    """The peak on each card of several; every other figure is of the first."""
+    paged_bytes: int | None = None
+    """Optimizer state in managed memory, which no other figure counts."""
     at: dict[str, Any] = field(default_factory=dict)
     by_module: dict[str, int] = field(default_factory=dict)
     by_kind: dict[str, int] = field(default_factory=dict)
     batch: dict[str, Any] = field(default_factory=dict)
     checkpointing: dict[str, Mode] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
+    generation: dict[str, Any] = field(default_factory=dict)
     scaling: dict[str, Any] = field(default_factory=dict)
+    largest: dict[str, Any] = field(default_factory=dict)
+    """The largest length and batch that fit the card, found by running them."""
+    smaller_cards: list[dict[str, Any]] = field(default_factory=list)
+    """Whether the run's own batch fits them, as a limit on what this process may take."""
+    smaller_cards_skipped: str | None = None
     method: str | None = None
     noise: float | None = None
     cross_check: dict[str, Any] = field(default_factory=dict)
-    prediction_bytes: int | None = None
-    """What ``qlint plan`` predicts for the run, where the caller knows it."""
+    prediction: dict[str, Any] = field(default_factory=dict)
+    """What the model of ``qlint plan`` says of this batch."""
 
     def as_json(self) -> dict[str, Any]:
         """In the form of the report; what was not measured is left out."""

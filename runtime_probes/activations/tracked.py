@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 
 from ..capture.patches import Patches
-from ..replay.run import Run
+from ..replay.run import Watched
 from ..replay.window import Window
 from ..simulation.quantised import dequantisation_scratch
 from ..simulation.storages import StorageTracker
@@ -20,11 +21,19 @@ METHOD = "every storage that an operation returned, followed until its end (disp
 _DENSE = "dequantised weight"
 
 
-def traced(run: Run, windows: list[Window], work: Work) -> Trace:
+def traced(run: Watched, windows: list[Window], work: Work) -> Trace:
     """The trace of ``work``, which is told how to say that a phase begins.
 
     ``windows`` are the inputs that are there already.
     """
+    with tracking(run, windows) as trace:
+        work(lambda phase: trace.enter(Place(phase)))
+    return trace
+
+
+@contextlib.contextmanager
+def tracking(run: Watched, windows: list[Window]) -> Iterator[Trace]:
+    """The trace of what happens in the block, to be read after it."""
     operations = torch.ops.bitsandbytes
     tracker = StorageTracker(
         {operations.gemm_4bit.default: (_DENSE, _multiplication_scratch)}
@@ -32,28 +41,22 @@ def traced(run: Run, windows: list[Window], work: Work) -> Trace:
         else {},
         {operations.dequantize_4bit.default: _DENSE},
     )
-    tracker.trace.enter(Place("resident"))
+    trace = tracker.trace
+    trace.enter(Place("resident"))
     for tensor, component, path in resident(run, windows):
         tracker.resident([tensor], component, path)
     tracker.watch_modules(run.model)
-
-    def enter(phase: Phase) -> None:
-        tracker.trace.enter(Place(phase))
-
     try:
         with collected(), Patches() as patches, tracker:
-            mark_backward(patches, enter)
-            work(enter)
+            mark_backward(patches, lambda phase: trace.enter(Place(phase)))
+            yield trace
     finally:
         tracker.unwatch()
-    return tracker.trace
 
 
 def _multiplication_scratch(inputs: Any, packed: Any, shape: Any, *rest: Any, **named: Any) -> Any:
     """The dense weight and its scales are still there when the product is made."""
-    alive = dequantisation_scratch(inputs, packed, shape, *rest, **named)[-2:]
-    product = inputs.numel() // inputs.shape[-1] * shape[0] * inputs.element_size()
-    return [*alive, product]
+    return dequantisation_scratch(inputs, packed, shape, *rest, **named)[-2:]
 
 
 def mark_backward(patches: Patches, enter: Callable[[Phase], None]) -> None:

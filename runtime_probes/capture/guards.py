@@ -8,57 +8,79 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
+from .folders import keep
+from .imports import on_import
 from .patches import Patches
+from .trackers import silence
 
-_VARIABLES = {
-    "WANDB_MODE": "disabled",
-    "WANDB_SILENT": "true",
-    "COMET_MODE": "DISABLED",
-    "NEPTUNE_MODE": "debug",
-    "SWANLAB_MODE": "disabled",
-    "DISABLE_MLFLOW_INTEGRATION": "TRUE",
-    "CLEARML_OFFLINE_MODE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
-_FOLDERS = {
-    "WANDB_DIR": "wandb",
-    "MLFLOW_TRACKING_URI": "mlruns",
-    "TENSORBOARD_LOGGING_DIR": "tensorboard",
-    "TRACKIO_DIR": "trackio",
-}
-"""Variables that say where a tracker writes, which it does when the script calls it directly."""
+_VARIABLES = {"HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
 _NO_SAVES = ("save_model", "save_state", "_save_checkpoint", "_save", "save_metrics", "log_metrics")
 _NO_HUB = ("push_to_hub", "init_hf_repo", "create_model_card")
 _HUB_WRITES = ("upload_folder", "upload_file", "upload_large_folder", "create_commit", "create_tag",
                "create_branch", "delete_repo", "delete_file", "delete_folder",
-               "super_squash_history", "update_repo_settings")  # fmt: skip
+               "preupload_lfs_files", "super_squash_history", "update_repo_settings")  # fmt: skip
 
 
 def guard(patches: Patches, folder: str) -> None:
     """Put all guards in place; ``folder`` is the temporary one that outputs go to."""
-    import peft
     import transformers
     from transformers.utils import hub
 
     for name, value in _VARIABLES.items():
-        patches.variable(name, value)
-    for name, place in _FOLDERS.items():
-        patches.variable(name, os.path.join(folder, place))
+        patches.item(os.environ, name, value)
+    silence(patches, folder)
+    keep(patches)
     _redirect(patches, transformers.TrainingArguments, folder)
     for name in (*_NO_SAVES, *_NO_HUB):
         if hasattr(transformers.Trainer, name):
             patches.set(transformers.Trainer, name, _nothing)
-    savers = [transformers.PreTrainedModel, transformers.PreTrainedTokenizerBase]
-    savers += [transformers.PretrainedConfig, transformers.GenerationConfig]
-    for owner in savers:
+    for owner in _savers():
         patches.set(owner, "save_pretrained", _nothing)
     patches.set(hub.PushToHubMixin, "push_to_hub", _nothing)
     _guard_hub(patches)
     _guard_saves(patches)
-    patches.set(peft.PeftModel, "save_pretrained", _nothing)
+    _stay_trainable(patches)
+
+
+def _savers() -> Iterator[Any]:
+    """The classes that save themselves, with the subclasses that do it in their own way."""
+    import peft
+    import transformers
+    from transformers import image_processing_utils, processing_utils
+
+    waiting: list[Any] = [
+        transformers.PreTrainedModel,
+        transformers.PreTrainedTokenizerBase,
+        transformers.PretrainedConfig,
+        transformers.GenerationConfig,
+        transformers.FeatureExtractionMixin,
+        image_processing_utils.BaseImageProcessor,
+        processing_utils.ProcessorMixin,
+        peft.PeftModel,
+        peft.PeftMixedModel,
+        peft.PeftConfig,
+    ]
+    yield from waiting
+    while waiting:
+        for subclass in waiting.pop().__subclasses__():
+            waiting.append(subclass)
+            if "save_pretrained" in vars(subclass):
+                yield subclass
+
+
+def _stay_trainable(patches: Patches) -> None:
+    """An evaluation before training must not pack the 4-bit weights of a processor for inference.
+
+    bitsandbytes does that, for good, on processors with AVX512-BF16; no gradient passes them then.
+    """
+    from bitsandbytes.nn import modules
+
+    if hasattr(modules, "has_avx512bf16"):
+        patches.set(modules, "has_avx512bf16", lambda: False)
 
 
 def _guard_saves(patches: Patches) -> None:
@@ -86,8 +108,15 @@ def _guard_hub(patches: Patches) -> None:
     def login(token: str | None = None, *_: Any, **__: Any) -> None:
         """The token counts for this process; it is neither checked nor written to disk."""
         if token:
-            patches.variable("HF_TOKEN", token)
+            patches.item(os.environ, "HF_TOKEN", token)
 
+    def datasets(module: ModuleType) -> None:
+        for name in ("Dataset", "DatasetDict"):
+            owner = getattr(module, name, None)
+            if owner is not None:
+                patches.set(owner, "push_to_hub", _nothing)
+
+    on_import(patches, dict.fromkeys(("datasets.arrow_dataset", "datasets.dataset_dict"), datasets))
     for owner in (HfApi, hf_api):
         for name in _HUB_WRITES:
             if hasattr(owner, name):

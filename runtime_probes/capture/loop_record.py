@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 
 import torch
 
-from qlint.errors import UsageError
-
 from ..replay.loop_run import Autocast, Call, Clip, LoopRun, LoopWindow
 from ..replay.modes import without_gradients
 from ..replay.state import Randomness
 from ..replay.window import cloned, divided
 from .model_loss import by_name, with_leaf
+from .stop import NotReplayable
 
 
 class _Pending(NamedTuple):
@@ -28,7 +27,7 @@ class _Pending(NamedTuple):
 class LoopRecord:
     """The windows so far, and what is known of the one that is open.
 
-    Raises UsageError at what cannot be replayed.
+    Raises NotReplayable at what cannot be.
     """
 
     def __init__(self) -> None:
@@ -164,9 +163,9 @@ def _is_scaled(loss: torch.Tensor, returned: torch.Tensor, scale: float) -> bool
     return abs(expected - got) <= rounding * max(abs(got), 1e-6)
 
 
-def _unsuited(what: str) -> UsageError:
+def _unsuited(what: str) -> NotReplayable:
     """Why this loop cannot be replayed."""
-    return UsageError(
-        f"The script's training loop cannot be replayed, because it {what}. Use the Python API: "
-        "qlint.probe(model, batches)."
+    return NotReplayable(
+        f"the script's training loop cannot be replayed, because it {what}",
+        "use the Python API, qlint.probe(model, batches).",
     )

@@ -20,20 +20,22 @@ from ..replay.loop_run import Clip
 from ..replay.run import Run
 from .loop_record import LoopRecord
 from .patches import Patches
-from .stop import StopScript
+from .stop import Stopper
 
 Measure = Callable[[Run], None]
 _CLIPPING = ("clip_grad_norm_", "clip_grad_value_")
 
 
-def install(patches: Patches, steps: int, held_out: int, measure: Measure) -> LoopCapture:
+def install(
+    patches: Patches, steps: int, held_out: int, measure: Measure, stopper: Stopper
+) -> LoopCapture:
     """Make the first hand-written loop record, call ``measure`` on its run, and stop the script.
 
     To be installed after the capture of trainers, to which it leaves a script that starts one. A
     script that ends before ``steps + held_out`` windows are complete needs
     :meth:`LoopCapture.finish`.
     """
-    capture = LoopCapture(steps, held_out, measure)
+    capture = LoopCapture(steps, held_out, measure, stopper)
     patches.later(capture.disarm)
     return capture
 
@@ -41,10 +43,11 @@ def install(patches: Patches, steps: int, held_out: int, measure: Measure) -> Lo
 class LoopCapture:
     """The changes to torch and transformers that let a loop run without training."""
 
-    def __init__(self, steps: int, held_out: int, measure: Measure) -> None:
+    def __init__(self, steps: int, held_out: int, measure: Measure, stopper: Stopper) -> None:
         self._wanted = steps + held_out
         self._held_out = held_out
         self._measure = measure
+        self._stopper = stopper
         self._record = LoopRecord()
         self._patches = Patches()
         self._inside = False
@@ -106,7 +109,7 @@ class LoopCapture:
                 try:
                     return stand_in(original, *arguments, **named)
                 except UsageError as error:
-                    raise StopScript from error  # The script's own handlers are not meant for it.
+                    self._stopper.stop(error)  # The script's own handlers are not meant for it.
 
             return called
 
@@ -173,8 +176,8 @@ class LoopCapture:
             self.disarm()
             self._measure(self._record.run(self._held_out))
         except Exception as error:
-            raise StopScript from error
-        raise StopScript
+            self._stopper.stop(error)
+        self._stopper.stop()
 
 
 def _is_training(model: Any) -> bool:

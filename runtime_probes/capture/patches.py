@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
@@ -46,11 +45,11 @@ class Patches:
         """Replace ``owner.name`` by what ``make`` builds around it."""
         self.set(owner, name, make(getattr(owner, name)))
 
-    def variable(self, name: str, value: str) -> None:
-        """Set an environment variable until the end."""
-        before = os.environ.get(name)
-        os.environ[name] = value
-        self._stack.callback(_restore_variable, name, before)
+    def item(self, mapping: MutableMapping[str, Any], key: str, value: object) -> None:
+        """Set ``mapping[key]`` until the end: a variable of the environment, a module."""
+        before = mapping.get(key, _MISSING)
+        mapping[key] = value
+        self._stack.callback(_restore_item, mapping, key, before)
 
     def later(self, undo: Callable[..., object], *arguments: object) -> None:
         """Call ``undo`` at the end, for changes that are no attributes."""
@@ -64,8 +63,8 @@ def _restore(owner: object, name: str, before: object) -> None:
         setattr(owner, name, before)
 
 
-def _restore_variable(name: str, before: str | None) -> None:
-    if before is None:
-        os.environ.pop(name, None)
+def _restore_item(mapping: MutableMapping[str, Any], key: str, before: object) -> None:
+    if before is _MISSING:
+        mapping.pop(key, None)
     else:
-        os.environ[name] = before
+        mapping[key] = before

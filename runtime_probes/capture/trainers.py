@@ -13,12 +13,15 @@ from ..replay.trainer_run import TrainerRun
 from ..replay.window import divided
 from .patches import Patches
 from .recorder import Recorder
-from .stop import Recorded, ScriptFailed, StopScript
+from .stop import Recorded, ScriptFailed, Stopper
+from .unsupported import sharded
 
 Measure = Callable[[Run], None]
 
 
-def install(patches: Patches, steps: int, held_out: int, measure: Measure) -> None:
+def install(
+    patches: Patches, steps: int, held_out: int, measure: Measure, stopper: Stopper
+) -> None:
     """Make the first ``trainer.train()`` record, call ``measure`` on the run, and stop the script.
 
     ``steps`` windows are for training, ``held_out`` more for evaluation.
@@ -28,19 +31,21 @@ def install(patches: Patches, steps: int, held_out: int, measure: Measure) -> No
     def make(original: Any) -> Any:
         def train(self: Any, *arguments: Any, **named: Any) -> None:
             # The script's own handlers are not meant for what is raised here.
+            if stopper.stopped:
+                stopper.stop()
             try:
                 run = record(self, original, steps, held_out, *_from_the_start(arguments, named))
             except UsageError as error:
-                raise StopScript from error
+                stopper.stop(error)
             except Exception as error:
                 failure = ScriptFailed()
                 failure.__cause__ = error
-                raise StopScript from failure
+                stopper.stop(failure)
             try:
                 measure(run)
             except Exception as error:
-                raise StopScript from error
-            raise StopScript
+                stopper.stop(error)
+            stopper.stop()
 
         return train
 
@@ -57,22 +62,25 @@ def record(
 ) -> Run:
     """Let ``train`` begin, record its windows, and return the run as it stands before step one.
 
-    Raises UsageError where the trainer never takes a training step.
+    Raises UsageError where the trainer never takes a training step, or none that can be repeated.
     """
+    problem = sharded(trainer)
+    if problem is not None:
+        raise UsageError(problem)
     with Patches() as patches:
         recorder = Recorder(trainer, steps + held_out, patches)
-        patches.set(trainer, "training_step", recorder.training_step)
         patches.set(trainer, "_maybe_log_save_evaluate", _nothing)
         patches.set(trainer.callback_handler, "callbacks", _flow_only(trainer))
         with contextlib.suppress(Recorded):
             train(trainer, *arguments, **(named or {}))
     if not recorder.windows or recorder.model is None or recorder.randomness is None:
         raise UsageError(
-            f"{type(trainer).__name__} never took a training step: its dataset is empty, or "
-            "max_steps is 0."
+            f"{type(trainer).__name__} never took a training step that can be recorded: its "
+            "dataset is empty, max_steps is 0, or it computes its loss outside of compute_loss."
         )
     recorder.randomness.restore()
-    return TrainerRun(trainer, recorder.model, *divided(recorder.windows, held_out))
+    windows = divided(recorder.windows, held_out)
+    return TrainerRun(trainer, recorder.model, *windows, prepared=recorder.prepared)
 
 
 def _from_the_start(

@@ -6,25 +6,31 @@ It also says what the layers would cost in 16 bits, which turns spare memory int
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import Any
 
 import torch
 
 from ..capture.patches import Patches
+from .clock import Step
 
 _SPARE = 0.8
-"""Of the free memory, what dense weights may take: the step needs some, and so do others."""
+"""Of the memory that a step leaves, what dense weights may take: others need some as well."""
 
 
 class DenseWeights:
     """Multiplies by dense weights of as many layers as fit, in the model's order."""
 
     def __init__(self, modules: dict[str, Any], free_bytes: int) -> None:
+        self._modules = modules
+        self._weights: dict[int, torch.Tensor] = {}
+        self._choose(free_bytes)
+
+    def _choose(self, free_bytes: int) -> None:
         self.paths: list[str] = []
         self.bytes = 0
         self._states: set[int] = set()
-        self._weights: dict[int, torch.Tensor] = {}
-        for path, module in modules.items():
+        for path, module in self._modules.items():
             state = module.weight.quant_state
             size = state.shape[0] * state.shape[1] * _compute_dtype(module).itemsize
             if self.bytes + size > free_bytes:
@@ -32,6 +38,17 @@ class DenseWeights:
             self.paths.append(path)
             self.bytes += size
             self._states.add(id(state))
+
+    def halve(self) -> None:
+        """Take half as many, where so many did not fit."""
+        self.drop()
+        self._choose(self.bytes // 2)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of most of them, as a recipe names it."""
+        dtypes = Counter(_compute_dtype(self._modules[path]) for path in self.paths)
+        return str(dtypes.most_common(1)[0][0]).removeprefix("torch.")
 
     def drop(self) -> None:
         """Give the dense weights' memory back."""
@@ -68,9 +85,9 @@ def _compute_dtype(module: Any) -> torch.dtype:
     return dtype
 
 
-def free_bytes(device: torch.device) -> int:
-    """What dense weights may take on ``device``."""
+def free_bytes(device: torch.device, step: Step) -> int:
+    """What dense weights may take on ``device`` beside what ``step`` took."""
     if device.type == "cuda":
-        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(_SPARE * (torch.cuda.mem_get_info(device)[0] + cached) / 2)
+        ours = torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
+        return max(0, int(_SPARE * (ours - (step.peak_bytes or 0))))
     return int(_SPARE * os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

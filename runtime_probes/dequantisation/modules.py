@@ -43,6 +43,8 @@ class ModuleMarks:
         self.current = ""
         """The path of the layer that was entered last."""
         self.due: Counter[Phase] = Counter()
+        self.entered: set[str] = set()
+        """The paths of layers whose forward ran in Python."""
         self._by_state = {id(module.weight.quant_state): name for name, module in modules.items()}
         from bitsandbytes.autograd import _functions
 
@@ -53,6 +55,7 @@ class ModuleMarks:
     def _entering(self, name: str) -> Callable[..., None]:
         def entering(_module: Any, _arguments: Any) -> None:  # A value would replace the inputs.
             self.current = name
+            self.entered.add(name)
             self.due[phase()] += 1
 
         return entering

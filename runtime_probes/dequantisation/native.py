@@ -25,6 +25,11 @@ WEIGHTS = (
     *(f"cdequantize_blockwise_cpu_{kind}_{dtype}" for dtype, kind in product(_DTYPES, _TYPES)),
 )
 """Dequantise weights."""
+DENSE_ELEMENT_BYTES = {
+    f"cdequantize_blockwise_{dtype}_{kind}": 4 if dtype == "fp32" else 2
+    for dtype, kind in product(_DTYPES, _TYPES)
+}
+"""What an element of the dense weight takes that CUDA's functions write."""
 FUSED = (
     *(f"cgemm_4bit_{dtype}" for dtype in _DTYPES),
     *(f"cgemm_4bit_inference_naive_{dtype}" for dtype in _DTYPES),

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any, Literal, TypeAlias
 
 import torch
 
+from ..activations.checkpointing import is_on
 from ..capture.patches import Patches
 from .clock import Clock, Step
 from .native import wrap_all
 from .nodes import nodes_between, time_nodes
+from .rounds import half_spread
 
 Part: TypeAlias = Literal["dequantisation", "adapters", "attention", "recompute"]
 PARTS: tuple[Part, ...] = ("dequantisation", "adapters", "attention", "recompute")
+BUSY = 0.9
+"""A GPU that works for less of a step waits for Python within the parts that are timed."""
 
 _ADAPTERS = ("lora_A", "lora_B")
 
@@ -111,6 +116,19 @@ class PartTimes:
         return checkpoint
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Fractions of a step that sum to one, their noise, and why some are not among them.
+
+    ``recompute`` is what checkpoints compute again besides the other parts; ``other`` is the rest.
+    A noise is half the spread of the middle half of the steps.
+    """
+
+    shares: dict[str, float]
+    noise: dict[str, float]
+    skipped: dict[str, str]
+
+
 @dataclass(slots=True)
 class Decomposition:
     """Collects :class:`PartTimes` of steps, and says what fractions of them the parts took."""
@@ -123,24 +141,55 @@ class Decomposition:
         """The setting: one step with its parts timed."""
         self._steps.append(PartTimes(patches, self.model, Clock(self.device)))
 
-    def fractions(self, steps: Sequence[Step], idle: float | None) -> dict[str, float]:
+    def parts(self, steps: Sequence[Step], dequantisation: float, busy: float | None) -> Parts:
         """Of the last ``len(steps)`` steps, whose times are given.
 
-        ``idle`` is the fraction in which the device had nothing to do, where that was measured. A
-        part that was not seen (attention that goes another way) is left out and lies in ``other``.
+        ``dequantisation`` is the share that the direct measurement found, which has fewer hooks
+        than this one; ``busy`` the fraction of a step in which the GPU worked, where it is known.
         """
-        total = sum(step.seconds for step in steps)
-        seconds: dict[str, float] = {}
-        for one in self._steps[-len(steps) :]:
-            one.clock.settle()
-            for (part, again), spent in one.clock.seconds.items():
-                seconds[part] = seconds.get(part, 0.0) + spent
-                if again:
-                    seconds["recompute"] = seconds.get("recompute", 0.0) - spent
-        shares: dict[str, float] = {
-            part: seconds[part] / total for part in PARTS if part in seconds
-        }
-        if idle is not None:
-            shares["idle"] = idle
+        each = [
+            _fractions(one.clock, step.seconds)
+            for one, step in zip(self._steps[-len(steps) :], steps, strict=True)
+        ]
+        seen = [part for part in PARTS if any(part in one for one in each)]
+        values = {part: [one.get(part, 0.0) for one in each] for part in seen}
+        shares: dict[str, float] = {part: fmean(values[part]) for part in seen}
+        shares["dequantisation"] = dequantisation
+        noise: dict[str, float] = {part: half_spread(values[part]) for part in seen}
+        skipped = _unseen(self.model, seen)
+        if busy is None:
+            skipped["idle"] = "the processor's time is counted, in which it never waits"
+        elif busy < BUSY or sum(shares.values()) > busy:
+            skipped["idle"] = (
+                f"the GPU waits for Python in {1 - busy:.0%} of the step, and these gaps lie "
+                "within the other parts"
+            )
+        else:
+            shares["idle"] = 1 - busy
         shares["other"] = max(0.0, 1 - sum(shares.values()))
-        return shares
+        return Parts(shares, noise, skipped)
+
+
+def _fractions(clock: Clock, total: float) -> dict[str, float]:
+    """One step's parts. What is timed again within a checkpoint is no part of ``recompute``."""
+    clock.settle()
+    seconds: dict[str, float] = {}
+    for (part, again), spent in clock.seconds.items():
+        seconds[part] = seconds.get(part, 0.0) + spent
+        if again:
+            seconds["recompute"] = seconds.get("recompute", 0.0) - spent
+    return {part: spent / total for part, spent in seconds.items()}
+
+
+def _unseen(model: torch.nn.Module, seen: Sequence[str]) -> dict[str, str]:
+    """Why parts are missing that a step usually has."""
+    reasons: Mapping[str, str] = {
+        "adapters": "no linear layer has a LoRA adapter",
+        "attention": "the model's attention is not called through transformers' interface",
+        "recompute": (
+            "the model's checkpointing goes another way than transformers'"
+            if is_on(model)
+            else "the run does not checkpoint"
+        ),
+    }
+    return {part: reason for part, reason in reasons.items() if part not in seen}

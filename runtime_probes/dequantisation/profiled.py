@@ -36,7 +36,9 @@ def profiled_step(work: Callable[[], object]) -> KernelTime:
 
 
 def _on_device(event: Any) -> bool:
-    return bool(event.device_type == torch.autograd.DeviceType.CUDA)
+    """Ranges that a program named are shown on the device as well, but are no work of it."""
+    named = getattr(event, "is_user_annotation", False)
+    return bool(event.device_type == torch.autograd.DeviceType.CUDA) and not named
 
 
 def kernel_time(kernels: Iterable[tuple[str, float, float]]) -> KernelTime:

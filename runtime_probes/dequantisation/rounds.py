@@ -5,7 +5,6 @@ Pairs within a round are compared, never averages of one setting with averages o
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
@@ -14,7 +13,7 @@ from ..replay.device import device_of
 from ..replay.run import Run
 from ..replay.window import Window
 from .clock import Step, timed_step
-from .steady import kept_memory, one_thread
+from .steady import steady
 
 WARM_UP = 2
 """Rounds that are discarded."""
@@ -28,25 +27,28 @@ def unchanged(_patches: Patches) -> None:
 
 
 def alternate(
-    run: Run, settings: Mapping[str, Setting], rounds: int, *, update: bool = True
+    run: Run,
+    settings: Mapping[str, Setting],
+    rounds: int,
+    *,
+    update: bool = True,
+    windows: Mapping[str, Window] | None = None,
 ) -> dict[str, list[Step]]:
     """Take a step under each setting in turn, ``rounds`` times after the warm-up.
 
-    Every setting of a round gets the same window. ``update`` includes the optimizer's step. The run
-    is as before when it returns.
+    Every second round goes backwards, so that no setting always comes after the same one. Every
+    setting of a round gets the same window of the run, unless ``windows`` names one for each.
+    ``update`` includes the optimizer's step. The run is as before when it returns.
     """
     device = device_of(run)
-    windows: Sequence[Window] = run.windows
     taken: dict[str, list[Step]] = {name: [] for name in settings}
     state = run.save()
     try:
-        with contextlib.ExitStack() as stack:
-            if device.type == "cpu":
-                stack.enter_context(kept_memory())
-                stack.enter_context(one_thread())
+        with steady(device):
             for number in range(WARM_UP + rounds):
-                window = windows[number % len(windows)]
-                for name, setting in settings.items():
+                order = list(settings.items())
+                for name, setting in order if number % 2 else reversed(order):
+                    window = windows[name] if windows else run.windows[number % len(run.windows)]
                     with Patches() as patches:
                         setting(patches)
                         step = timed_step(device, _work(run, window, update))

@@ -16,6 +16,16 @@ _SETTLED = 32 * 2**20
 
 
 @contextlib.contextmanager
+def steady(device: torch.device) -> Iterator[None]:
+    """Steps on ``device`` are alike inside the block; CUDA's need nothing for that."""
+    if device.type != "cpu":
+        yield
+        return
+    with kept_memory(), one_thread():
+        yield
+
+
+@contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """One thread works inside the block.
 

@@ -29,6 +29,10 @@ LAYOUTS = (
 """From the one that shows most to the least that still has a noise band and a pair."""
 
 
+FEWEST_SEEDS = 2
+"""One seed is an accident."""
+
+
 def fitting(seconds_per_trial: float, budget_seconds: float) -> Layout | None:
     """The first layout that fits the budget; None where none does."""
     for layout in LAYOUTS:

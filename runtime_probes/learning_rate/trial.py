@@ -33,7 +33,11 @@ class Trial:
     skipped_steps: int
     """Steps that the gradient scaler skipped."""
     broke: str | None = None
-    """Why it did not reach its end, in words."""
+    """Why training at this rate did not reach its end, in words."""
+    lost: str | None = None
+    """Why there is no such trial, in words: not the rate's doing, so nothing is known of it."""
+    trained: tuple[tuple[float, float], ...] = ()
+    """Sum and norm of each trained parameter at the end."""
 
 
 def run_trial(run: Run, state: State, multiple: float, seed: int) -> Trial:
@@ -65,11 +69,12 @@ def run_trial(run: Run, state: State, multiple: float, seed: int) -> Trial:
         return Trial(
             multiple, seed, tuple(losses), math.inf, skipped, "the scaler skipped every step"
         )
-    if before == _fingerprint(run.model):
+    after = _fingerprint(run.model)
+    if before == after:
         raise InvalidTrial("No parameter moved: the optimizer does not train this model.")
     held_out = judged(run)
     broke = None if math.isfinite(held_out) else "the held-out loss is not finite"
-    return Trial(multiple, seed, tuple(losses), held_out, skipped, broke)
+    return Trial(multiple, seed, tuple(losses), held_out, skipped, broke, trained=after)
 
 
 def judged(run: Run) -> float:
@@ -80,21 +85,28 @@ def judged(run: Run) -> float:
 
 
 def check_that_rates_matter(trials: Iterable[Trial]) -> None:
-    """Two rates that give the same curve were not two rates. Raises InvalidTrial."""
-    seen: dict[tuple[int, tuple[float, ...]], float] = {}
+    """Two rates that give the same curve were not two rates, or the loss cannot tell them apart.
+
+    Raises InvalidTrial.
+    """
+    seen: dict[tuple[int, tuple[float, ...]], Trial] = {}
     for trial in trials:
-        key = (trial.seed, trial.losses)
-        if len(trial.losses) > 1 and seen.setdefault(key, trial.multiple) != trial.multiple:
-            raise InvalidTrial(
-                f"x{seen[key]:g} and x{trial.multiple:g} of the learning rate gave the same curve:"
-                " the rate does not reach the update."
-            )
+        same = seen.setdefault((trial.seed, trial.losses), trial)
+        if len(trial.losses) < 2 or same.multiple == trial.multiple:
+            continue
+        why = "the rate does not reach the update"
+        if same.trained != trial.trained:
+            why = "updates so small do not show in a loss of this precision"
+        raise InvalidTrial(
+            f"x{same.multiple:g} and x{trial.multiple:g} of the learning rate gave the same curve: "
+            f"{why}."
+        )
 
 
-def _fingerprint(model: torch.nn.Module) -> list[tuple[float, float]]:
+def _fingerprint(model: torch.nn.Module) -> tuple[tuple[float, float], ...]:
     """Sum and norm of each trainable parameter, for copies of all may not fit."""
-    return [
+    return tuple(
         (float(parameter.detach().float().sum()), float(parameter.detach().float().norm()))
         for parameter in model.parameters()
         if parameter.requires_grad
-    ]
+    )

@@ -93,6 +93,7 @@ class LoopRun:
         self.held_out: Sequence[Window] = held_out
         self.optimizer = optimizer
         self.name = "hand-written loop"
+        self.no_learning_rate: str | None = None
         self._scaler = scaler
         self._first = self._window = windows[0]
 

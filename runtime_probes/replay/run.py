@@ -19,7 +19,14 @@ class Stepped(NamedTuple):
     skipped: bool
 
 
-class Run(Protocol):
+class Watched(Protocol):
+    """What is known of a run that is only looked at."""
+
+    model: torch.nn.Module
+    optimizer: Any
+
+
+class Run(Watched, Protocol):
     """A captured run. Probes know nothing else of the user's training."""
 
     model: torch.nn.Module
@@ -31,6 +38,8 @@ class Run(Protocol):
     optimizer: Any
     name: str
     """What was captured, in words: "SFTTrainer"."""
+    no_learning_rate: str | None
+    """Why trials at other learning rates would mean nothing, if they would not."""
 
     def save(self) -> State:
         """The state at this moment, to be restored as often as needed."""

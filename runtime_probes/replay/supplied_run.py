@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from .modes import evaluating
 from .run import Stepped
 from .state import State
 from .window import Window, cloned
@@ -34,6 +36,7 @@ class SuppliedRun:
         self.held_out = held_out
         self.optimizer = optimizer
         self.name = type(model).__name__
+        self.no_learning_rate: str | None = None
         self._scheduler = scheduler
         self._loss = loss or loss_of_model
         self._max_grad_norm = max_grad_norm
@@ -59,20 +62,16 @@ class SuppliedRun:
             norm = float(torch.nn.utils.clip_grad_norm_(trained, self._max_grad_norm))
         learning_rate = float(self.optimizer.param_groups[0]["lr"])
         self.optimizer.step()
-        if self._scheduler is not None:
+        # One that waits for a plateau is stepped by evaluations.
+        if self._scheduler is not None and not isinstance(self._scheduler, ReduceLROnPlateau):
             self._scheduler.step()
         self.optimizer.zero_grad(set_to_none=True)
         return Stepped(norm, learning_rate, False)
 
     def evaluate(self, window: Window) -> float:
         """The mean loss without gradients, in evaluation mode."""
-        was_training = self.model.training
-        self.model.eval()
-        try:
-            with torch.no_grad():
-                losses = [float(self._loss(self.model, cloned(one))) for one in window.inputs]
-        finally:
-            self.model.train(was_training)
+        with evaluating(self.model):
+            losses = [float(self._loss(self.model, cloned(one))) for one in window.inputs]
         return sum(losses) / len(losses)
 
 

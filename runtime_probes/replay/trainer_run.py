@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from ..capture.patches import Patches
 from .modes import evaluating
 from .run import Stepped
 from .state import State
 from .window import Window, cloned
 
+_ONLINE = (
+    "a trainer that generates its own data has a loss that says how far a step may go, not how "
+    "good the model is"
+)
 _PLAIN = (bool, int, float, str, type(None))
 
 
 class TrainerRun:
-    """Steps a trainer through recorded windows with its own ``training_step``."""
+    """Steps a trainer through recorded windows with its own ``training_step``.
+
+    ``prepared`` says that the inputs are recorded as ``compute_loss`` got them, because what comes
+    before it generates text: then it is Trainer's own step that takes them from there.
+    """
 
     def __init__(
         self,
@@ -26,6 +37,8 @@ class TrainerRun:
         model: torch.nn.Module,
         windows: Sequence[Window],
         held_out: Sequence[Window],
+        *,
+        prepared: bool = False,
     ) -> None:
         self.trainer = trainer
         self.model = model
@@ -33,6 +46,8 @@ class TrainerRun:
         self.held_out = held_out
         self.optimizer = trainer.optimizer
         self.name = type(trainer).__name__
+        self.no_learning_rate = _ONLINE if prepared else None
+        self._prepared = prepared
 
     def save(self) -> State:
         """Model, optimizer, scheduler and scaler, and the trainer's own counters."""
@@ -57,7 +72,7 @@ class TrainerRun:
                 else trainer.accelerator.no_sync(model=self.model)
             )
             with synchronised:
-                loss = trainer.training_step(self.model, cloned(inputs), *_items(window))
+                loss = self._step(cloned(inputs), window.items)
             total += float(loss)
         return total
 
@@ -73,7 +88,8 @@ class TrainerRun:
         learning_rate = float(self.optimizer.param_groups[0]["lr"])
         self.optimizer.step()
         skipped = bool(trainer.accelerator.optimizer_step_was_skipped)
-        if not skipped:
+        # One that waits for a plateau is stepped by evaluations.
+        if not skipped and not isinstance(trainer.lr_scheduler, ReduceLROnPlateau):
             trainer.lr_scheduler.step()
         self.model.zero_grad()
         trainer.state.global_step += 1
@@ -85,9 +101,22 @@ class TrainerRun:
         total = 0.0
         with evaluating(self.model), trainer.compute_loss_context_manager():
             for inputs in window.inputs:
-                prepared = trainer._prepare_inputs(cloned(inputs))
-                total += float(trainer.compute_loss(self.model, prepared))
+                ready = cloned(inputs)
+                if not self._prepared:
+                    ready = trainer._prepare_inputs(ready)
+                total += float(trainer.compute_loss(self.model, ready))
         return total / len(window.inputs)
+
+    def _step(self, inputs: Any, items: Any) -> Any:
+        """Loss and gradients of one micro-batch."""
+        trainer = self.trainer
+        if not self._prepared:
+            return trainer.training_step(self.model, inputs, *_counted(trainer, items))
+        from transformers import Trainer
+
+        with Patches() as patches:
+            patches.set(trainer, "_prepare_inputs", _as_they_are)
+            return Trainer.training_step(trainer, self.model, inputs, *_counted(Trainer, items))
 
 
 class _Counters:
@@ -106,9 +135,14 @@ class _Counters:
             setattr(self._trainer, name, copy.deepcopy(value))
 
 
-def _items(window: Window) -> tuple[Any, ...]:
-    """Older trainers take no item count."""
-    return () if window.items is None else (window.items,)
+def _counted(owner: Any, items: Any) -> tuple[Any, ...]:
+    """Trainers before transformers 4.46 take no item count; others may insist on it."""
+    named = "num_items_in_batch" in inspect.signature(owner.training_step).parameters
+    return () if items is None and not named else (items,)
+
+
+def _as_they_are(inputs: Any) -> Any:
+    return inputs
 
 
 def _is_plain(value: object, depth: int = 0) -> bool:

@@ -42,6 +42,8 @@ def cloned(value: Any) -> Any:
         return {key: cloned(item) for key, item in value.items()}
     if isinstance(value, Mapping):
         return _mapping(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(cloned, value))
     if isinstance(value, list | tuple):
         return type(value)(cloned(item) for item in value)
     return value

@@ -119,8 +119,9 @@ def _adapted(model: Any, job: Job) -> Any:
             task_type="CAUSAL_LM",
         ),
     )
-    for parameter in adapted.parameters():
-        if parameter.requires_grad:
+    for name, parameter in adapted.named_parameters():
+        # Copies of whole modules keep the dtype that those have.
+        if parameter.requires_grad and "lora_" in name:
             parameter.data = parameter.data.to(getattr(torch, job.adapter_dtype))
     return adapted
 

@@ -49,7 +49,8 @@ def step_scratch(optim: str, parameters: Sequence[Any]) -> dict[int | None, int]
     torch's default on CUDA works on all parameters together and takes the root of all second
     moments into new tensors (``_multi_tensor_adam`` in torch/optim/adam.py); the fused kernels and
     bitsandbytes' work in place. Adafactor goes parameter by parameter, with the squared gradient
-    and the update beside each other (transformers/optimization.py).
+    and the update beside each other in float32, and of what is in 16 bits the parameter and its
+    gradient too (transformers/optimization.py).
     """
     kind = optimizer_kind(optim)
     sizes: dict[int | None, int] = {
@@ -59,18 +60,28 @@ def step_scratch(optim: str, parameters: Sequence[Any]) -> dict[int | None, int]
     if kind is None or not sizes:
         return {}
     if kind.family == "adafactor":
-        return {None: 2 * max(sizes.values())}
-    return sizes if optim in _TOGETHER else {}
+        wide = [
+            4 * parameter.numel() * (2 if parameter.element_size() == 4 else 4)
+            for parameter in parameters
+        ]
+        return {None: max(wide)}
+    copies = _TOGETHER.get(optim, 0)
+    return {number: copies * size for number, size in sizes.items()} if copies else {}
 
 
-_TOGETHER = frozenset(
-    ("adamw_torch", "rmsprop", "adagrad", "torch.optim.AdamW", "torch.optim.Adam")
-)
+_TOGETHER = {
+    "adamw_torch": 1,
+    "torch.optim.AdamW": 1,
+    "torch.optim.Adam": 1,
+    "rmsprop": 1,
+    # The root of the sums and the scaled gradients (torch/optim/adagrad.py).
+    "adagrad": 2,
+}
 
 
 def _plain(optim: str, kind: OptimizerKind, parameter: Any) -> State:
-    # torch's moments have the parameter's dtype; bitsandbytes', which alone are paged, float32.
-    dtype = torch.float32 if kind.paged else parameter.dtype
+    # torch's moments have the parameter's dtype, bitsandbytes' are float32.
+    dtype = parameter.dtype if kind.follows_parameters else torch.float32
     moments = [torch.zeros_like(parameter, dtype=dtype) for _ in range(_MOMENTS[kind.family])]
     if kind.paged and parameter.numel() >= _LEAST_PAGED:
         return State((), moments)

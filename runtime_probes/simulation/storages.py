@@ -105,7 +105,8 @@ class StorageTracker(TorchDispatchMode):
         return lambda _module, _arguments: self._modules.append(kind)
 
     def _left(self, _module: Any, _arguments: Any, _output: Any) -> None:
-        self._modules.pop()
+        if self._modules:  # Watched from within, the outermost was not seen to begin.
+            self._modules.pop()
 
     def _layer_begins(self, number: int) -> Callable[..., None]:
         def begins(_module: Any, arguments: Any, keywords: Any) -> None:

@@ -78,6 +78,7 @@ def test_what_cannot_be_run_says_what_can(
         (["a.py", "--only", "speed"], "is none of dequant, activations, lr"),
         (["a.py", "--budget", "soon"], "no time such as"),
         (["a.py", "--output-format", "sarif"], "sarif"),
+        (["--save-evidence", "evidence.json"], "--save-evidence needs a script"),
         (["--", "--lr", "1"], "name the script"),
     ],
 )

@@ -10,6 +10,7 @@ from memory_jobs import known_model
 
 from qlint.memory.from_recipe import from_recipe
 from qlint.memory.job import Distribution, Loss
+from qlint.memory.predict import predict
 from qlint.recipe import Field, Origin, Recipe, Source, State
 
 FIELDS: dict[str, Any] = {
@@ -151,3 +152,98 @@ def test_what_becomes_of_whole_logits_depends_on_transformers(version: str, loss
     job = from_recipe(replace(read, versions=versions)).job
     assert job is not None
     assert job.loss is loss
+
+
+def known(**facts: Any) -> dict[str, Field]:
+    """Facts of a recipe."""
+    return {name: Field(State.SET, value) for name, value in facts.items()}
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"zero_stage": 0}, (Distribution.DDP, False, False)),
+        ({"zero_stage": 1}, (Distribution.ZERO1, False, False)),
+        ({"zero_stage": 2, "offload_optimizer": "cpu"}, (Distribution.ZERO2, True, False)),
+        ({"zero_stage": 3, "offload_param": "nvme"}, (Distribution.ZERO3, False, True)),
+        ({"zero_stage": 3, "offload_optimizer": "none"}, (Distribution.ZERO3, False, False)),
+    ],
+)
+def test_the_stage_of_deepspeed_is_taken(facts: dict[str, Any], expected: object) -> None:
+    reading = from_recipe(
+        replace(recipe(distributed="deepspeed", world_size=4), facts=known(**facts))
+    )
+    job = reading.job
+    assert job is not None
+    assert (job.distributed, job.offload_optimizer, job.offload_parameters) == expected
+    assert "distributed" not in {one.field for one in reading.assumptions}
+
+
+def test_settings_of_fsdp_are_taken() -> None:
+    read = replace(
+        recipe(distributed="fsdp", world_size=2),
+        facts=known(fsdp_version=2, fsdp_offload_params=True),
+    )
+    job = from_recipe(read).job
+    assert job is not None
+    assert (job.fsdp_version, job.offload_parameters, job.offload_optimizer) == (2, True, True)
+
+
+@pytest.mark.parametrize(
+    ("version", "quantised", "dtype"),
+    [
+        ("0.6.2", False, "float32"),
+        ("0.7.1", False, "bfloat16"),
+        ("0.11.1", True, "float32"),
+        ("0.12.0", False, "float32"),
+        (None, False, "float32"),
+    ],
+)
+def test_the_dtype_of_adapters_depends_on_peft(
+    version: str | None, quantised: bool, dtype: str
+) -> None:
+    read = recipe(quant_method="bitsandbytes" if quantised else "none", load_in_4bit=quantised)
+    versions = {} if version is None else {"peft": {"version": version, "source": "pins"}}
+    job = from_recipe(replace(read, versions=versions)).job
+    assert job is not None
+    assert job.adapter_dtype == dtype
+
+
+@pytest.mark.parametrize("name", ["galore_adamw_8bit", "apollo_adamw", "muon"])
+def test_the_state_of_an_optimizer_that_is_not_modelled_is_said_to_be_assumed(name: str) -> None:
+    reading = from_recipe(recipe(optim=name))
+    assert reading.job is not None
+    why = {one.field: one.why for one in reading.assumptions}["optim"]
+    assert name in why
+    assert predict(reading.job).peak_allocated_bytes > 0
+
+
+def test_logits_that_are_made_smaller_for_the_metrics_are_not_kept() -> None:
+    facts = known(eval_strategy="steps", compute_metrics=True, prediction_loss_only=False)
+    whole = from_recipe(replace(recipe(), facts=facts)).job
+    smaller = from_recipe(
+        replace(recipe(), facts={**facts, **known(preprocess_logits_for_metrics=True)})
+    ).job
+    assert whole is not None
+    assert smaller is not None
+    assert (whole.prediction_loss_only, smaller.prediction_loss_only) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("expected", "trl", "changes"),
+    [
+        ("bfloat16", "0.26.2", {}),
+        ("bfloat16", "1.16.0", {}),
+        ("float32", "0.25.1", {}),
+        ("float32", None, {}),
+        ("float32", "1.16.0", {"trainer": "Trainer"}),
+        ("float32", "1.16.0", {"load_in_4bit": False, "quant_method": "none"}),
+        ("float32", "1.16.0", {"framework": "unsloth"}),
+    ],
+)
+def test_trl_trains_adapters_over_a_quantised_base_in_bfloat16(
+    expected: str, trl: str | None, changes: dict[str, Any]
+) -> None:
+    job = from_recipe(recipe(trl=trl, **{"trainer": "SFTTrainer", **changes})).job
+    assert job is not None
+    assert job.adapter_dtype == expected

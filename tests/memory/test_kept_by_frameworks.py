@@ -10,8 +10,10 @@ from memory_jobs import known_model, qlora
 
 from qlint.memory.job import Job, Loss
 from qlint.memory.optimizer import optimizer_kind
+from qlint.memory.optimizer_step import optimizer_memory
 from qlint.memory.predict import predict
 from qlint.memory.step.walk import walk
+from qlint.memory.trained import Trained
 from qlint.memory.weights import quantised_tensors, total_bytes
 
 TOKENS = 1024
@@ -123,3 +125,65 @@ def test_dora_over_a_dense_base_leaves_the_stream_in_16_bits() -> None:
     without = replace(job, use_dora=False)
     linears = 2 * TOKENS * (4 * HIDDEN + 3 * INTERMEDIATE)
     assert 0 < kept_by_a_layer(job) - kept_by_a_layer(without) < linears
+
+
+def test_a_weight_quantised_from_another_dtype_is_there_twice() -> None:
+    job = dense(
+        quant_method="bitsandbytes",
+        load_in_4bit=True,
+        compute_dtype="bfloat16",
+        skip_modules=(),
+        loss=Loss.NARROW,
+    )
+    peaks = [
+        predict(replace(job, quantised_from=dtype, dequantises_twice=True)).peak_allocated_bytes
+        for dtype in (None, "float16")
+    ]
+    # The largest is the output layer's.
+    assert peaks[1] - peaks[0] == 2 * VOCABULARY * HIDDEN
+    assert predict(job).peak_allocated_bytes == peaks[0]
+
+
+@pytest.mark.parametrize(("prepared", "size"), [(False, 2), (True, 4)])
+def test_what_is_saved_beside_adapters_keeps_its_dtype(prepared: bool, size: int) -> None:
+    job = qlora(modules_to_save=("lm_head",), kbit_prepare=prepared, optim="paged_adamw_32bit")
+    amounts = [
+        {part.name: part.bytes for part in predict(each).components}["adapters"]
+        for each in (job, replace(job, modules_to_save=()))
+    ]
+    assert amounts[0] - amounts[1] == pytest.approx(size * VOCABULARY * HIDDEN, rel=0.01)
+
+
+def test_adafactor_widens_what_is_in_16_bits() -> None:
+    scratch = [
+        optimizer_memory(
+            qlora(optim="adafactor"), [Trained(VOCABULARY, HIDDEN, 1, size)]
+        ).scratch_bytes
+        for size in (2, 4)
+    ]
+    assert scratch == [4 * 4 * VOCABULARY * HIDDEN, 2 * 4 * VOCABULARY * HIDDEN]
+
+
+def test_experts_of_transformers_4_go_backwards_one_at_a_time() -> None:
+    job = qlora(
+        "mixtral-8x7b-v0.1",
+        target_modules=("q_proj",),
+        gradient_checkpointing=True,
+        max_seq_length=4096,
+        quantised_experts=True,
+    )
+    layer = walk(job).layers[1]
+    one_expert = 4096 * 2 // 8 * 14336
+    on_the_way = layer.backward_peak["gradients on the way"]
+    assert on_the_way < 4 * 4 * one_expert + 8 * 4096 * 4096 * 4
+
+
+def test_falcon_is_not_quantised_by_transformers_from_5_5_on() -> None:
+    older = qlora("falcon-7b", target_modules=("query_key_value",), quantises_subclasses=True)
+    packed, left = (
+        {part.name: part.bytes for part in predict(job).components}
+        for job in (older, replace(older, quantises_subclasses=False))
+    )
+    assert packed["quantised weights"] > 3e9
+    assert "quantised weights" not in left
+    assert left["unquantised weights"] > 4 * packed["unquantised weights"]

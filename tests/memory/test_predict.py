@@ -145,7 +145,31 @@ def test_evaluation_is_predicted_where_the_run_evaluates() -> None:
     keeping = predict(qlora("llama-3.1-8b", evaluates=True, prediction_loss_only=False))
     assert quiet is not None
     assert keeping.evaluation_bytes is not None
-    assert keeping.evaluation_bytes > quiet > 8 * 1024 * 128_256 * 8
+    kept = 8 * 1024 * 128_256 * 4
+    assert keeping.evaluation_bytes == quiet + kept
+    assert quiet > 8 * 1024 * 128_256 * 8
+
+
+def test_evaluation_has_its_own_batch_and_no_graph() -> None:
+    job = qlora(evaluates=True, per_device_eval_batch_size=1)
+    one, eight = (
+        predict(replace(job, per_device_eval_batch_size=batch)).evaluation_bytes for batch in (1, 8)
+    )
+    assert one is not None
+    assert eight is not None
+    assert one < predict(job).peak_allocated_bytes
+    # Weights and state stay, and the logits of the batch are the most of what comes and goes.
+    assert 7 * 1024 * 32_000 * 10 <= eight - one < 1.2 * 7 * 1024 * 32_000 * 14
+
+
+def test_eager_attention_shows_in_evaluation_too() -> None:
+    eager, fused = (
+        predict(qlora(evaluates=True, attn_implementation=kind, max_seq_length=4096))
+        for kind in ("eager", "sdpa")
+    )
+    assert eager.evaluation_bytes is not None
+    assert fused.evaluation_bytes is not None
+    assert eager.evaluation_bytes > fused.evaluation_bytes + 8 * 32 * 4096**2
 
 
 @pytest.mark.parametrize("model", all_models(), ids=lambda model: model.id)

@@ -9,8 +9,11 @@ import pytest
 import score_peaks
 from score_peaks import RESULTS, Compared, compared, summary
 
-KNOWN_WRONG_FITS = 10
+KNOWN_WRONG_FITS = 6
 """Which these are stands in the results; every one of them is explained in benchmarks/README.md."""
+
+ENOUGH = 5
+"""Rows of a series whose median says something."""
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +42,7 @@ def test_no_series_is_worse_than_the_committed_figures_say(
     for name, figures in committed["series"].items():
         if figures["measured"]:
             assert now[name]["median"] <= figures["median"] + 0.01, name
+        if figures["measured"] >= ENOUGH:
             assert now[name]["median"] <= 0.10, name
 
 
@@ -56,6 +60,8 @@ def test_every_row_says_where_it_was_read() -> None:
     assert len(names) == len(set(names))
     for row in facts["rows"]:
         source = row["source"]
+        if source.get("page", "").startswith("https://"):
+            continue
         assert source["repository"].count("/") == 1, row["id"]
         assert len(source["commit"]) == 40, row["id"]
         assert source["path"], row["id"]

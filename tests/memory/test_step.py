@@ -8,8 +8,9 @@ from qlint.memory.step.ledger import Ledger, balance, highest
 from qlint.memory.step.normalisation import norm
 from qlint.memory.step.operations import add, cast, dropout, multiply, unary
 from qlint.memory.step.precision import precision_of
+from qlint.memory.step.stations import stations
 from qlint.memory.step.tensors import Parameter, Tape, Tensor
-from qlint.memory.step.walk import stations, walk
+from qlint.memory.step.walk import walk
 
 ELEMENTS = 1024
 

@@ -74,6 +74,45 @@ def test_the_script_and_the_notebook_are_python() -> None:
     ast.parse("\n".join(part for part in code if not part.startswith("%")))
 
 
+def plan(*argv: str) -> int:
+    return main(["plan", "--isolated", "--model", "llama-2-7b", "--gpu", "24GB", *argv])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_was_asked_for_is_written(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = {"learning_rate": "5e-5", "lora_r": "16", "lora_alpha": "32", "max_seq_length": "512"}
+    assert plan("--write", name, *(f"--set={field}={text}" for field, text in asked.items())) == 0
+    (found,) = read(name, Path(name).read_bytes(), Request(root=".")).recipes
+    assert {field: found.value(field) for field in asked} == {
+        field: float(text) for field, text in asked.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("use_dora=true", "has no place for use_dora"),
+        ("packing=true", "has no place for packing"),
+        ("quant_method=none", "is a QLoRA run, in 4 bits"),
+        ("load_in_4bit=false", "is a QLoRA run, in 4 bits"),
+    ],
+)
+def test_what_a_written_run_cannot_have_is_refused(
+    setting: str,
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert plan("--write", "train.py", "--set", setting) == 2
+    assert sentence in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_name_without_a_form_is_refused() -> None:
     with pytest.raises(UsageError, match=r"axolotl\.yaml, llamafactory\.yaml, torchtune\.yaml"):
         render(RECIPE, "config.yaml", SUMMARY)

@@ -305,7 +305,7 @@ def test_figures_of_this_run_and_its_card() -> None:
 
 def test_state_and_rank_that_fit_with_room_are_infos() -> None:
     large = recipe(target_modules="all-linear", lora_r=64, optim="adamw_torch")
-    for code in ("QL104", "QL105"):
+    for code in ("QL103", "QL104", "QL105"):
         assert severity(code, large) == "warning"
         assert severity(code, large, gpu="24GB") == "info"
         assert severity(code, large, gpu="8GB") == "warning"

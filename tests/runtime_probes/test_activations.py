@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from wide_run import wide_run
 
 torch = pytest.importorskip("torch")
@@ -22,11 +24,21 @@ def measure(run: Any) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("checkpointing", [None, True, False])
-def test_the_trackers_peak_is_the_profilers(checkpointing: bool | None) -> None:
-    run = wide_run(hidden=256, rows=256, batch=2, micro_batches=2, checkpointing=checkpointing)
-
-    found = measure(run)
+@pytest.mark.parametrize(
+    ("shape", "checkpointing"),
+    [
+        ({"hidden": 256, "rows": 256, "batch": 2, "micro_batches": 2}, None),
+        ({"hidden": 256, "rows": 256, "batch": 2, "micro_batches": 2}, True),
+        ({"hidden": 256, "rows": 256, "batch": 2, "micro_batches": 2}, False),
+        # Weights that are large beside the activations: the peak stands where one is dense.
+        ({"hidden": 512, "rows": 64}, None),
+        ({"hidden": 512, "rows": 64}, False),
+    ],
+)
+def test_the_trackers_peak_is_the_profilers(
+    shape: dict[str, Any], checkpointing: bool | None
+) -> None:
+    found = measure(wide_run(**shape, checkpointing=checkpointing))
 
     resident = found["resident_bytes"]
     dynamic = found["cross_check"]["peak_bytes"] - resident
@@ -34,6 +46,8 @@ def test_the_trackers_peak_is_the_profilers(checkpointing: bool | None) -> None:
     assert found["noise"] == 0
     assert sum(found["by_kind"].values()) == found["peak_bytes"]
     assert sum(found["by_module"].values()) == found["peak_bytes"] - resident
+    # The planner's closed form, of the same step.
+    assert found["prediction"]["bytes"] == pytest.approx(found["peak_bytes"], rel=0.03)
 
 
 @pytest.mark.slow
@@ -51,9 +65,24 @@ def test_both_modes_are_measured_and_the_runs_own_is_put_back(checkpointing: boo
     own = "on" if checkpointing else "off"
     assert modes[own]["as_in_the_run"] is True
     assert modes[own]["peak_bytes"] == found["peak_bytes"]
+    for mode in modes.values():
+        assert sum(mode["by_kind"].values()) == mode["peak_bytes"]
     assert modes["on"]["use_reentrant"] is bool(checkpointing)
     assert switches.is_on(run.model) is bool(checkpointing)
     assert all(torch.equal(a, b) for a, b in zip(weights, run.model.parameters(), strict=True))
+
+
+@pytest.mark.slow
+def test_what_is_switched_on_is_what_a_run_has_that_checkpoints() -> None:
+    """Also where a script switched it off, which leaves another kind of it in the model."""
+    without = wide_run(hidden=256, rows=128, batch=2)
+    without.model.gradient_checkpointing_disable()
+
+    switched = measure(without)["checkpointing"]["on"]
+    own = measure(wide_run(hidden=256, rows=128, batch=2, checkpointing=False))["checkpointing"]
+
+    assert switched["peak_bytes"] == pytest.approx(own["on"]["peak_bytes"], rel=0.02)
+    assert switched["at"] == own["on"]["at"]
 
 
 @pytest.mark.slow
@@ -111,7 +140,144 @@ def test_the_longest_rows_of_a_dataset_make_the_batch() -> None:
     assert without.source == "the longest of 2 recorded batches"
 
 
-def test_a_batch_is_shortened_in_all_its_tensors() -> None:
+@pytest.mark.slow
+def test_the_largest_that_fits_a_card_is_found_by_running_it() -> None:
+    """With the tracker's peak for a card's memory: a real step at every size that is reported."""
+    run = wide_run(hidden=64, layers=1, rows=64, batch=2)
+    probe = importlib.import_module(f"{PROBE}.probe")
+    instruments = importlib.import_module(f"{PROBE}.instruments")
+    batch = importlib.import_module(f"{PROBE}.longest").longest(run)
+    own = measure(run)["peak_bytes"]
+    card = instruments.OnProcessor(run, torch.device("cpu"), card_bytes=3 * own)
+
+    found = probe.measured(run, batch, card).as_json()["largest"]
+
+    assert found["capacity_bytes"] == 3 * own
+    by_length, by_rows = found["by_length"], found["by_rows"]
+    assert (by_length["rows"], by_rows["length"]) == (2, 64)
+    assert by_length["length"] % 16 == 0
+    assert by_length["length"] < by_length["fails_at"]
+    assert by_rows["rows"] + 1 == by_rows["fails_at"]
+    assert 2.5 * own < by_rows["peak_bytes"] <= 3 * own
+
+
+@pytest.mark.slow
+def test_a_run_that_generates_has_a_peak_for_it() -> None:
+    run = wide_run(hidden=64, layers=1, rows=64, batch=2)
+    assert measure(run)["generation"] == {"skipped": "the run does not generate while it trains"}
+    run.trainer = SimpleNamespace(
+        args=SimpleNamespace(predict_with_generate=True, generation_max_length=72),
+        accelerator=SimpleNamespace(unwrap_model=lambda model: model),
+    )
+
+    found = measure(run)
+
+    assert 0 < found["generation"]["peak_bytes"] < found["peak_bytes"]
+    assert found["prediction"]["skipped"] == (
+        "the planner does not know the loss of SimpleNamespace"
+    )
+    assert run.forward_backward(run.windows[0]) > 0
+
+
+@given(
+    bytes_each=st.integers(1, 50),
+    fixed=st.integers(0, 500),
+    capacity=st.integers(600, 20_000),
+    own=st.integers(1, 4),
+    step=st.sampled_from([1, 4]),
+    limit=st.integers(10, 400),
+    guess=st.integers(0, 1000),
+)
+def test_what_is_reported_as_the_largest_was_run(
+    bytes_each: int, fixed: int, capacity: int, own: int, step: int, limit: int, guess: int
+) -> None:
+    search = importlib.import_module(f"{PROBE}.largest").largest
+    ran: dict[int, int | None] = {own * step: fixed + bytes_each * own * step}
+
+    def peak_at(size: int) -> int | None:
+        peak = fixed + bytes_each * size
+        ran[size] = peak if peak <= capacity else None
+        return ran[size]
+
+    first = (own * step, fixed + bytes_each * own * step)
+    found = search(peak_at, first, guess, step, max(limit, own * step))
+
+    assert ran[found.fits] == found.peak_bytes
+    assert own * step <= found.fits <= max(limit, own * step)
+    assert found.fails is None or (found.fails > found.fits and ran[found.fails] is None)
+    assert len(ran) <= 7
+
+
+def test_neighbours_make_the_batch_where_the_sampler_keeps_the_order() -> None:
+    of_dataset = importlib.import_module(f"{PROBE}.dataset").of_dataset
+    lengths = [9, 2, 3, 30, 1, 1, 29]
+    rows = [{"input_ids": [1] * length} for length in lengths]
+    trainer = SimpleNamespace(
+        train_dataset=rows,
+        data_collator=lambda rows: [len(row["input_ids"]) for row in rows],
+        _get_collator_with_removed_columns=lambda collator, description: collator,
+        _train_batch_size=2,
+        _get_train_sampler=lambda: torch.utils.data.SequentialSampler(rows),
+    )
+
+    assert of_dataset(trainer, 5) == ([3, 30], "the longest 2 neighbours of 7 rows of the dataset")
+    trainer._get_train_sampler = lambda: torch.utils.data.RandomSampler(rows)
+    assert of_dataset(trainer, 5) == ([30, 29], "the 2 longest of 7 rows of the dataset")
+
+
+def test_a_pair_is_as_long_as_its_prompt_and_the_longer_answer() -> None:
+    of_dataset = importlib.import_module(f"{PROBE}.dataset").of_dataset
+    rows = [
+        {"prompt_ids": [1] * 5, "chosen_ids": [1] * 6, "rejected_ids": [1] * 6},
+        {"prompt_ids": [1] * 5, "chosen_ids": [1] * 1, "rejected_ids": [1] * 9},
+    ]
+    trainer = SimpleNamespace(
+        train_dataset=rows,
+        data_collator=lambda rows: rows,
+        _get_collator_with_removed_columns=lambda collator, description: collator,
+    )
+
+    assert of_dataset(trainer, 1)[0] == [rows[1]]
+
+
+@pytest.mark.parametrize("device", ["cpu"])
+def test_marks_are_set_where_the_backward_runs(device: str) -> None:
+    history = importlib.import_module(f"{PROBE}.history")
+    seen: list[int] = []
+
+    history.in_backward_thread(
+        torch.device(device), lambda: seen.append(torch._C._current_graph_task_id())
+    )
+
+    assert len(seen) == 1
+    assert seen[0] != -1
+
+
+@pytest.mark.slow
+def test_an_evaluation_leaves_a_model_that_trains() -> None:
+    """At rest bitsandbytes packs weights anew, for good; half a block cannot be packed at all."""
+    shaped = importlib.import_module("qlint.runtime_probes.shaped_model")
+    config = {
+        "model_type": "llama",
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "vocab_size": 100,
+    }
+    model = shaped.build_model(config, 1, torch.device("cpu"), torch.float32)
+    model = shaped.adapted(model, 4, ["q_proj"], 0.0)
+    trained = [one for one in model.parameters() if one.requires_grad]
+    run = shaped.random_run(model, torch.optim.AdamW(trained), steps=1, batch=1, length=16)
+    before = run.forward_backward(run.windows[0])
+    run.model.zero_grad()
+
+    assert run.evaluate(run.windows[0]) == pytest.approx(before)
+    assert run.forward_backward(run.windows[0]) == pytest.approx(before)
+    assert all(one.grad is not None for one in trained)
+
+
+def test_a_batch_is_cut_and_repeated_in_all_its_tensors() -> None:
     longest = importlib.import_module(f"{PROBE}.longest")
     inputs = {
         "input_ids": torch.zeros(2, 8),
@@ -120,12 +286,17 @@ def test_a_batch_is_shortened_in_all_its_tensors() -> None:
         "name": "a",
     }
 
-    found = longest.shortened(longest.Longest(inputs, 2, 8, ""), 1, 4).inputs
+    batch = longest.Longest(inputs, 2, 8, "")
+    found = longest.reshaped(batch, 1, 4).inputs
+    larger = longest.reshaped(batch, 5, 12).inputs
 
     assert found["input_ids"].shape == (1, 4)
     assert found["attention_mask"].shape == (1, 1, 4, 4)
     assert found["weights"].shape == (1,)
     assert inputs["input_ids"].shape == (2, 8)
+    assert larger["input_ids"].shape == (5, 12)
+    assert larger["attention_mask"].shape == (5, 1, 12, 12)
+    assert larger["weights"].shape == (5,)
 
 
 def test_the_allocators_history_is_added_up() -> None:
@@ -141,11 +312,15 @@ def test_the_allocators_history_is_added_up() -> None:
         {"action": "free_completed", "addr": 1, "size": 1000},
         {"action": "free_requested", "addr": 77, "size": 5},
         {"action": "alloc", "addr": 1, "size": 600, "user_metadata": "backward|layers.*.mlp"},
+        {"action": "alloc", "addr": 3, "size": 90, "user_metadata": "backward|layers.*.mlp"},
     ]
+    known = {(3, 90): "dequantised weight", (1, 90): "gradients"}
 
-    peak = peak_of(history.replayed({"quantised weights": 5000}, entries), kinds)
+    peak = peak_of(history.replayed({"quantised weights": 5000}, entries, known), kinds)
 
-    assert (peak.peak_bytes, peak.resident_bytes, peak.saved_bytes) == (6536, 5000, 1024)
-    assert peak.at == {"phase": "backward", "module": "outside of modules"}
-    assert peak.by_module == {"layers.*.mlp": 1024, "outside of modules": 512}
+    assert (peak.peak_bytes, peak.resident_bytes, peak.saved_bytes) == (7048, 5000, 1024)
+    assert peak.at == {"phase": "backward", "module": "layers.*.mlp"}
+    assert peak.by_module == {"layers.*.mlp": 1536, "outside of modules": 512}
     assert peak.by_kind["quantised weights"] == 5000
+    assert peak.by_kind["dequantised weight"] == 512
+    assert "gradients" not in peak.by_kind

@@ -112,13 +112,14 @@ def test_a_script_that_starts_a_trainer_is_left_to_its_capture(material: Path) -
     trainers = importlib.import_module("qlint.runtime_probes.capture.trainers")
     patches = importlib.import_module("qlint.runtime_probes.capture.patches")
     running = importlib.import_module("qlint.runtime_probes.capture.script")
+    stopper = importlib.import_module("qlint.runtime_probes.capture.stop").Stopper()
     losses: list[float] = []
     with patches.Patches() as changes:
-        trainers.install(changes, 3, 0, lambda run: losses.extend(replayed(run)))
+        trainers.install(changes, 3, 0, lambda run: losses.extend(replayed(run)), stopper)
         loop = importlib.import_module("qlint.runtime_probes.capture.loops")
-        loop.install(changes, 3, 0, lambda _: pytest.fail("There is no loop."))
+        loop.install(changes, 3, 0, lambda _: pytest.fail("There is no loop."), stopper)
         script = tiny_loops.write(material, tiny_loops.TRAINER)
-        stopped = running.run_script(str(script), [], changes)
+        stopped = running.run_script(str(script), [], changes, stopper)
 
     assert stopped
     assert len(set(losses)) == 3

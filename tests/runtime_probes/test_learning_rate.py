@@ -114,6 +114,13 @@ class _Deaf(QuadraticRun):
         return super().update()._replace(learning_rate=rate)
 
 
+class _Blunt(QuadraticRun):
+    """Updates differ, but the loss is rounded to less than they make."""
+
+    def forward_backward(self, window: Any) -> float:
+        return round(super().forward_backward(window), 1)
+
+
 class _Adapting(QuadraticRun):
     """Prodigy's groups have their estimate of the distance."""
 
@@ -134,7 +141,8 @@ class _Full(QuadraticRun):
     [
         (_Scheduled(0.3), "something else sets it"),
         (_Idle(0.3), "No parameter moved"),
-        (_Deaf(0.3), "gave the same curve"),
+        (_Deaf(0.3), "gave the same curve: the rate does not reach the update"),
+        (_Blunt(1e-6), "gave the same curve: updates so small do not show"),
         (_Adapting(), "finds the learning rate itself"),
         (_Full(0.3), "does not fit into memory"),
         (QuadraticRun(0.0), "learning rate is 0"),
@@ -157,11 +165,14 @@ class _FullAbove(QuadraticRun):
         return super().forward_backward(window)
 
 
-def test_running_out_of_memory_in_a_trial_is_its_result() -> None:
-    trials = measured(_FullAbove(0.3))["trials"]
+def test_running_out_of_memory_in_a_trial_says_nothing_about_its_rate() -> None:
+    result = measured(_FullAbove(0.3))
 
-    assert [trial["reason"] for trial in trials if trial["diverged"]] == ["out of memory"] * 2
-    assert [trial["paired_delta"] for trial in trials if trial["diverged"]] == [None] * 2
+    lost = [trial for trial in result["trials"] if not trial["seeds"]]
+    assert [trial["multiple"] for trial in lost] == [8, 16]
+    assert all(trial["reason"] == "out of memory" for trial in lost)
+    assert not any(trial["diverged"] or trial["paired_delta"] is not None for trial in lost)
+    assert result["edge"] is None
 
 
 def test_another_error_is_not_taken_for_a_result() -> None:
@@ -177,6 +188,76 @@ def test_a_budget_that_is_too_small_says_what_it_would_take() -> None:
     reason = measured(QuadraticRun(0.3), budget_seconds=0.0)["skipped"]
 
     assert reason.startswith("7 trials of ")
+
+
+class _Timed(QuadraticRun):
+    """Its first trial takes ten seconds of its own clock, and each further one ``slower`` times
+    that."""
+
+    def __init__(self, learning_rate: float, slower: float = 1.0) -> None:
+        super().__init__(learning_rate)
+        self.now = 0.0
+        self._slower = slower
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def forward_backward(self, window: Any) -> float:
+        first_trial = self.now < 10 - 1e-6
+        self.now += 10 / len(self.windows) * (1.0 if first_trial else self._slower)
+        return super().forward_backward(window)
+
+
+@pytest.mark.parametrize(
+    ("budget", "trials", "seeds"), [(None, 22, 3), (1000, 22, 3), (170, 15, 2), (75, 7, 2)]
+)
+def test_what_the_budget_cuts_is_said(
+    monkeypatch: pytest.MonkeyPatch, budget: float | None, trials: int, seeds: int
+) -> None:
+    probe = importlib.import_module("qlint.runtime_probes.learning_rate.probe")
+    run = _Timed(0.3)
+    monkeypatch.setattr(probe, "time", run)
+    result = measured(run, budget_seconds=budget)
+
+    assert {trial["seeds"] for trial in result["trials"]} == {seeds}
+    if trials == 22:
+        assert "cut" not in result
+    else:
+        limit = f"{budget:g} s together"
+        assert result["cut"].startswith(f"{trials} trials instead of 22: one takes 10 s")
+        assert result["cut"].endswith(limit)
+
+
+def test_trials_that_take_longer_than_the_first_end_with_the_budget(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    probe = importlib.import_module("qlint.runtime_probes.learning_rate.probe")
+    told: list[str] = []
+    for slower, expected in ((1.3, "15 trials instead of 22"), (3.0, "over before 2 seeds")):
+        run = _Timed(0.3, slower)
+        monkeypatch.setattr(probe, "time", run)
+        result = measured(run, budget_seconds=230, tell=told.append)
+        assert expected in (result.get("cut") or result["skipped"])
+    assert "trial 4 of 22, lr 1.5e-1" in told
+
+
+def test_the_edge_lies_between_what_held_and_what_broke() -> None:
+    result = measured(QuadraticRun(0.3))
+
+    held, broke = result["edge_between"]
+    assert (held, broke) == (pytest.approx(2.4), pytest.approx(4.8))
+    assert held < EDGE < broke
+    assert measured(QuadraticRun(0.01))["edge_between"] is None
+
+
+def test_each_paired_difference_has_its_range_over_seeds() -> None:
+    result = judged({0.25: (1.0, 1.1), 1.0: (0.9, 0.8), 4.0: (0.7, math.inf)}).as_json()
+
+    assert [trial["paired_range"] for trial in result["trials"]] == [
+        [0.0, 0.0],
+        [pytest.approx(-0.3), pytest.approx(-0.1)],
+        None,
+    ]
 
 
 def test_fewer_trials_for_less_time() -> None:
@@ -226,3 +307,13 @@ def test_harm_must_exceed_the_noise_with_every_seed(
     result = judged({0.25: (1.0, 1.0), 1.0: own, 4.0: higher})
 
     assert (result.edge is not None) is broke
+
+
+def test_the_table_of_verdicts_names_the_limits_in_force() -> None:
+    judgement = importlib.import_module("qlint.runtime_probes.learning_rate.judgement")
+    table = importlib.import_module("qlint.runtime_probes.verdicts").TABLE
+    words = next(row.noise for row in table if row.code == "QL101")
+
+    assert f"the A/A band and {judgement.HARM * 100:g} % of it" in words
+    assert judgement.RISE == 0.5
+    assert "rises by half of it" in words

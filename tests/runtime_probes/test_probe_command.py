@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
+import builtins
 import importlib
+import io
 import json
 import os
-import socket
+import runpy
+import shutil
+import signal
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jsonschema
@@ -17,42 +25,13 @@ import pytest
 pytest.importorskip("bitsandbytes")
 pytest.importorskip("trl")
 
-import tiny_runs
+from tiny_scripts import HEAD, tree
 
 from qlint.__main__ import main
 from qlint.schema import schema_text
 
 pytestmark = pytest.mark.slow
 
-HEAD = """
-import argparse, os, torch
-from datasets import load_dataset
-from peft import LoraConfig
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig
-from trl import SFTConfig, SFTTrainer
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--lr", type=float, default=2e-4)
-arguments = parser.parse_args()
-model = AutoModelForCausalLM.from_pretrained(
-    "model",
-    quantization_config=BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4",
-                                           bnb_4bit_compute_dtype=torch.float32),
-    dtype=torch.float32, device_map="cpu",
-)
-trainer = SFTTrainer(
-    model=model,
-    args=SFTConfig(
-        "out", learning_rate=arguments.lr, optim="adamw_torch", gradient_checkpointing=False,
-        per_device_train_batch_size=2, gradient_accumulation_steps=2, max_steps=20, max_length=32,
-        report_to="tensorboard", push_to_hub=True, hub_model_id="nobody/nothing", use_cpu=True,
-        save_steps=1, logging_steps=1,
-    ),
-    train_dataset=load_dataset("json", data_files="train.jsonl", split="train",
-                               cache_dir=os.environ["DATA_CACHE"]),
-    peft_config=LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"),
-)
-"""
 TRAINS = """
 try:
     trainer.train()
@@ -90,25 +69,8 @@ for step in range(100):
 """
 
 
-@pytest.fixture
-def project(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    tiny_runs.prepare(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DATA_CACHE", str(tmp_path_factory.mktemp("cache")))
-    # What trackers and the hub would need.
-    monkeypatch.setattr(socket.socket, "connect", _no_network)
-    monkeypatch.setattr(socket, "getaddrinfo", _no_network)
-    return tmp_path
-
-
-def _no_network(*_: Any, **__: Any) -> Any:
-    raise AssertionError("the network was asked")
-
-
-def tree(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+WATCHED = ("torch", "transformers", "bitsandbytes", "peft", "trl", "accelerate", "safetensors",
+           "huggingface_hub")  # fmt: skip
 
 
 def probe(*arguments: str) -> int:
@@ -131,28 +93,74 @@ def names(module: Any) -> Iterator[tuple[str, Any]]:
 
 def surroundings() -> dict[str, Any]:
     """What a capture could leave changed."""
-    watched = ("torch", "transformers", "bitsandbytes", "peft", "trl", "accelerate", "safetensors")
     found: dict[str, Any] = {
         f"{name}:{key}": value
         for name, module in sys.modules.copy().items()
-        if name.partition(".")[0] in (*watched, "huggingface_hub")
+        if name.partition(".")[0] in WATCHED
         and not name.startswith(("torch.ops", "torch._inductor", "torch.classes"))
         for key, value in names(module)
-        if not key.endswith(("__doc__", "_abc_impl", "__annotations__"))
+        if not key.endswith(("__doc__", "_abc_impl", "__annotations__", "__slotnames__"))
     }
+    for module in (atexit, builtins, io, os, shutil, subprocess.Popen, threading):
+        found.update((f"{module.__name__}:{key}", value) for key, value in vars(module).items())
     library = sys.modules["bitsandbytes.cextension"].lib
     found["native"] = sorted(map(str, vars(library)))
-    found["hooks"] = len(sys.modules["torch.optim.optimizer"]._global_optimizer_pre_hooks)
+    optimizers, modules = (
+        sys.modules["torch.optim.optimizer"],
+        sys.modules["torch.nn.modules.module"],
+    )
+    found["hooks"] = (
+        len(optimizers._global_optimizer_pre_hooks),
+        len(optimizers._global_optimizer_post_hooks),
+        len(modules._global_forward_pre_hooks),
+    )
     found["environment"] = dict(os.environ)
-    found["arguments"] = (list(sys.argv), list(sys.path), sys.stdout)
+    found["folder"] = os.getcwd()
+    found["interpreter"] = (list(sys.argv), list(sys.path), list(sys.meta_path), sys.stdout)
+    found["main"] = sys.modules["__main__"]
+    found["interrupt"] = signal.getsignal(signal.SIGINT)
     return found
 
 
-def test_a_run_is_measured_and_nothing_is_left_behind(
-    project: Path, capsys: pytest.CaptureFixture[str]
+def changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What is another, or gone; or new and not the library's own, which import lazily."""
+    modules = {name.partition(":")[0] for name in before}
+    return [
+        *(key for key, value in before.items() if value is not after.get(key) != value),
+        *(
+            key
+            for key in after.keys() - before.keys()
+            if key.partition(":")[0] in modules
+            and not isinstance(after[key], ModuleType)
+            and str(getattr(after[key], "__module__", "")).partition(".")[0] not in WATCHED
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("torch", "save"), ("transformers", "Trainer"), ("peft.peft_model", "new"), ("os", "mkdir")],
+)
+def test_what_stays_patched_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, module: str, name: str
 ) -> None:
+    importlib.import_module("bitsandbytes")
+    importlib.import_module("peft")
+    importlib.import_module("transformers.trainer")
+    before = surroundings()
+    monkeypatch.setattr(f"{module}.{name}", lambda: None, raising=False)
+    assert changed(before, surroundings()) == [f"{module}:{name}"]
+
+
+def test_a_run_is_measured_and_nothing_is_left_behind(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What a run itself imports and sets up is no trace of the probe.
+    plain = HEAD.replace("push_to_hub=True", "push_to_hub=False").replace('"tensorboard"', '"none"')
+    (project / "plain.py").write_text(plain.replace("max_steps=20", "max_steps=1"))
+    monkeypatch.setattr(sys, "argv", ["plain.py"])
+    runpy.run_path("plain.py")["trainer"].train()
     (project / "train.py").write_text(HEAD + TRAINS)
-    main(["probe", "train.py", "--steps", "2", "--only", "lr", "--", "--lr", "1e-3"])
     capsys.readouterr()
     files, before = tree(project), surroundings()
 
@@ -160,7 +168,7 @@ def test_a_run_is_measured_and_nothing_is_left_behind(
 
     after = surroundings()
     captured = capsys.readouterr()
-    assert [name for name in before if before[name] is not after[name] != before[name]] == []
+    assert changed(before, after) == []
     assert tree(project) == files
     assert "went on after training" not in captured.err
     assert "swallowed" not in captured.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,7 +35,20 @@ def verdict(code: str, probe: str, card: int | None = CARD, **values: Any) -> st
 def test_a_learning_rate_can_be_confirmed_and_never_refuted(
     edge: float | None, decided: bool, expected: str
 ) -> None:
-    assert verdict("QL101", "learning_rate", edge=edge, decided=decided) == expected
+    values: Any = {"edge": edge, "decided": decided, "own_diverged": edge == RATE}
+    assert verdict("QL101", "learning_rate", **values) == expected
+    assert verdict("QL101", "learning_rate", None, **values) == expected  # On any device.
+
+
+def test_a_rate_that_was_not_tried_itself_is_not_said_to_have_held() -> None:
+    measured = verdicts.Measured(
+        {"learning_rate": {"skipped": None, "edge": None, "decided": True, "own_diverged": None}},
+        CARD,
+        RATE,
+    )
+    (found,) = verdicts.judge(["QL101"], measured)
+    assert found.outcome == "undecided"
+    assert "held" not in found.why
 
 
 @pytest.mark.parametrize(
@@ -56,6 +70,12 @@ def test_checkpointing_is_judged_by_the_card(
     assert verdict("QL102", "activations", card, checkpointing=bare, noise=noise) == expected
 
 
+def test_what_does_not_fit_without_checkpointing_needs_it() -> None:
+    for reason, expected in (("out of memory", "confirmed"), ("no switch for it", "undecided")):
+        peaks = {"off": {"skipped": reason}, "on": {"peak_bytes": 9e9}}
+        assert verdict("QL102", "activations", checkpointing=peaks, noise=0.0) == expected
+
+
 @pytest.mark.parametrize(
     ("seconds", "noise", "expected"),
     [
@@ -74,6 +94,7 @@ def test_targets_are_judged_by_what_those_beyond_the_usual_cost(
         {"module": "model.layers.*.self_attn.q_proj", "seconds": 0.5, "noise": 0.3},
     ]
     assert verdict("QL103", "dequant", targets=costs, step_seconds=1.0) == expected
+    assert verdict("QL103", "dequant", None, targets=costs, step_seconds=1.0) == "undecided"
     assert verdict("QL103", "dequant", targets=[], step_seconds=1.0) == "undecided"
 
 
@@ -116,3 +137,22 @@ def test_a_code_without_a_row_gets_no_verdict() -> None:
 def test_every_pitfall_has_its_row() -> None:
     assert [row.code for row in verdicts.TABLE] == ["QL101", "QL102", "QL103", "QL104", "QL105"]
     assert all(row.quantity and row.unit and row.noise for row in verdicts.TABLE)
+
+
+def in_words(row: Any, limit: float | None) -> str:
+    if limit is None:
+        return "never"
+    return f"{limit / 1e9:g} GB" if row.unit == "bytes" else f"{limit:g} {row.unit}"
+
+
+@pytest.mark.parametrize("row", verdicts.TABLE, ids=lambda row: row.code)
+def test_the_documented_table_is_the_one_in_force(row: Any) -> None:
+    page = Path(__file__).parents[2] / "docs" / "probe.md"
+    (line,) = [
+        line for line in page.read_text("utf-8").splitlines() if line.startswith(f"| {row.code} ")
+    ]
+    _, _, quantity, confirmed, refuted, noise, _ = (cell.strip() for cell in line.split("|"))
+    assert quantity == row.quantity
+    assert confirmed.removesuffix(", or lower") == in_words(row, row.confirmed_from)
+    assert refuted == in_words(row, row.refuted_below)
+    assert noise == row.noise

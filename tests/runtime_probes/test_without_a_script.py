@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jsonschema
@@ -44,10 +46,10 @@ def random_model(layers: int = 2) -> Any:
     return module.adapted(model, 4, ["q_proj", "v_proj"], 0.0)
 
 
-def batches(count: int) -> list[dict[str, Any]]:
+def batches(count: int, generator: Any = None) -> list[dict[str, Any]]:
     import torch
 
-    ids = [torch.randint(0, 100, (1, 16)) for _ in range(count)]
+    ids = [torch.randint(0, 100, (1, 16), generator=generator) for _ in range(count)]
     return [{"input_ids": one, "labels": one.clone()} for one in ids]
 
 
@@ -85,8 +87,13 @@ def test_a_model_is_measured_where_it_is_and_left_as_it_was() -> None:
     trained = [one for one in model.parameters() if one.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-3)
     before = [one.detach().clone() for one in trained]
+    gradients = [torch.randn_like(one) for one in trained]
+    for one, gradient in zip(trained, gradients, strict=True):
+        one.grad = gradient
+    random = torch.get_rng_state()
+    taken = (batch for batch in batches(8, torch.Generator().manual_seed(1)))
     with qlint.probe(
-        model, batches(8), optimizer=optimizer, steps=4, only=("dequant",), quiet=True
+        model, taken, optimizer=optimizer, steps=4, only=("dequant",), quiet=True
     ) as probe:
         report = probe.report()
         assert "Dequantisation" in probe.text()
@@ -96,7 +103,8 @@ def test_a_model_is_measured_where_it_is_and_left_as_it_was() -> None:
     assert report["probes"]["adapters"]["optimizer"] == "torch.AdamW"
     assert all(torch.equal(one, other) for one, other in zip(trained, before, strict=True))
     assert not optimizer.state
-    assert all(one.grad is None for one in trained)
+    assert all(one.grad is it for one, it in zip(trained, gradients, strict=True))
+    assert torch.equal(torch.get_rng_state(), random)
 
 
 def test_what_cannot_be_measured_is_one_sentence() -> None:
@@ -108,6 +116,34 @@ def test_what_cannot_be_measured_is_one_sentence() -> None:
     model.requires_grad_(False)
     with pytest.raises(UsageError, match="no parameter"):
         qlint.probe(model, batches(4))
+
+
+def test_unsloth_is_refused_wherever_it_is_met(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "unsloth", ModuleType("unsloth"))
+    with pytest.raises(UsageError, match="Unsloth are not supported"):
+        qlint.probe(random_model(), batches(4))
+    tiny_runs.prepare(tmp_path)
+    trainer = tiny_runs.plain_trainer(tmp_path)
+    trainer.add_callback(qlint.probe_callback())
+    with pytest.raises(UsageError, match="Unsloth are not supported"):
+        trainer.train()
+
+
+def test_a_measured_model_can_still_be_trained_after_its_evaluation() -> None:
+    model = random_model()
+    optimizer = __import__("torch").optim.SGD([p for p in model.parameters() if p.requires_grad])
+    with qlint.probe(model, batches(8), optimizer=optimizer, steps=2, quiet=True) as probe:
+        probed = probe.report()["probes"]
+    assert probed["learning_rate"]["skipped"] is None
+    assert probed["activations"]["evaluation"]["peak_bytes"] > 0
+    first = next(
+        one for name, one in model.named_parameters() if "layers.0" in name and "lora_B" in name
+    )
+    model(**batches(1)[0]).loss.backward()
+    assert first.grad is not None
+    assert first.grad.abs().sum() > 0
 
 
 def test_a_callback_measures_a_run_that_goes_on(
@@ -128,6 +164,10 @@ def test_a_callback_measures_a_run_that_goes_on(
     share = callback.report["probes"]["dequant"]["share"]
     assert 0 < share["total"] < 1
     assert callback.report["measured"]["steps"] == 8
+    memory = callback.report["probes"]["activations"]
+    assert memory["peak_bytes"] > memory["resident_bytes"] > 0
+    adapters = callback.report["probes"]["adapters"]
+    assert adapters["gradient_bytes"] == adapters["parameter_bytes"] > 0
     assert "while it trained" in capsys.readouterr().err
 
 

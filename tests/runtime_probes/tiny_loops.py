@@ -261,10 +261,11 @@ def probed(script: Path, steps: int, held_out: int = 0) -> Any:
     loops = importlib.import_module("qlint.runtime_probes.capture.loops")
     patches = importlib.import_module("qlint.runtime_probes.capture.patches")
     running = importlib.import_module("qlint.runtime_probes.capture.script")
+    stopper = importlib.import_module("qlint.runtime_probes.capture.stop").Stopper()
     runs: list[Any] = []
     with patches.Patches() as changes:
-        capture = loops.install(changes, steps, held_out, runs.append)
-        stopped = running.run_script(str(script), [], changes)
+        capture = loops.install(changes, steps, held_out, runs.append, stopper)
+        stopped = running.run_script(str(script), [], changes, stopper)
         if not stopped:
             capture.finish()
     return runs[0], stopped

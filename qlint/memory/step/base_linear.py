@@ -41,6 +41,14 @@ def dequantised(tape: Tape, job: Job, linear: Linear, size: int) -> Tensor:
     return result
 
 
+def dense_weight(tape: Tape, job: Job, precision: Precision, linear: Linear) -> Tensor:
+    """The dense weight that a forward multiplies with, in the compute dtype."""
+    if not (job.dequantises_twice and precision.recasts):
+        return dequantised(tape, job, linear, precision.compute)
+    stored = dequantised(tape, job, linear, precision.stored)
+    return tape.new(stored.elements, precision.compute, DENSE_WEIGHT)
+
+
 def _four_bits(
     tape: Tape, job: Job, precision: Precision, linear: Linear, tensor: Tensor
 ) -> Tensor:
@@ -54,7 +62,7 @@ def _four_bits(
     rows = tensor.elements // linear.inputs
     inside = cast(tape, tensor, compute)
     in_size = inside.elements
-    weight = dequantised(tape, job, linear, compute)
+    weight = dense_weight(tape, job, precision, linear)
     multiplied = tape.track(
         tape.new(rows * linear.outputs, compute),
         (inside,),
@@ -69,7 +77,7 @@ def _input_gradient(
     tape: Tape, job: Job, precision: Precision, linear: Linear, elements: int, gradient: Tensor
 ) -> tuple[Gradient, ...]:
     stored = dequantised(tape, job, linear, precision.stored)
-    if precision.stored != gradient.size:
+    if precision.recasts:
         stored = tape.new(stored.elements, gradient.size, DENSE_WEIGHT)
     return (tape.new(elements, gradient.size),)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qlint.knowledge.shapes import Block, Linear, Mixture
 from qlint.memory.job import Job
 from qlint.memory.step.attention import Project, output_linear
-from qlint.memory.step.operations import add, multiply, unary
+from qlint.memory.step.operations import add, cast, multiply, unary, view
 from qlint.memory.step.precision import Precision, plain_linear
 from qlint.memory.step.tensors import Tape, Tensor
 
@@ -84,12 +84,12 @@ def _experts(
     In transformers 5 (``MixtralExperts.forward``) their weights are slices of 3-D parameters that
     bitsandbytes leaves alone; autocast casts each slice to 16 bits, and the graph keeps the cast.
     """
+    if job.quantised_experts:
+        return _expert_by_expert(tape, job, mixture, experts, project, hidden)
     *into, down = experts
-    routed = _gathered(tape, hidden, mixture.experts_per_token)
+    routed = _gathered(tape, hidden, hidden.elements * mixture.experts_per_token)
 
     def through(linear: Linear, tensor: Tensor) -> Tensor:
-        if job.quantised_experts:
-            return project(linear, tensor)
         # All experts' weights together, applied to rows that each pass only some of them.
         rows = tensor.elements // linear.inputs
         size = precision.rest
@@ -103,10 +103,6 @@ def _experts(
     gate_up = into[0]
     if len(into) == 1:
         middle = _halves(tape, job.model.make.activation_copies, through(gate_up, routed))
-    elif job.quantised_experts:
-        gate = activation(tape, 1, through(gate_up, routed))
-        middle = multiply(tape, gate, through(into[1], routed))
-        del gate
     else:
         fused = Linear("gate_up_proj", gate_up.inputs, 2 * gate_up.outputs)
         middle = _halves(tape, 1, through(fused, routed))
@@ -118,16 +114,66 @@ def _experts(
     return _scattered(tape, weighted, hidden.elements, hidden.size)
 
 
+_PARTS = 8
+"""Experts that are replayed apart; of more of them, several count as one."""
+
+
+def _expert_by_expert(
+    tape: Tape,
+    job: Job,
+    mixture: Mixture,
+    experts: tuple[Linear, ...],
+    project: Project,
+    hidden: Tensor,
+) -> Tensor:
+    """``MixtralSparseMoeBlock.forward`` of transformers before 5: one expert after another, each
+    with the tokens that pass it, all taken as equally sought after.
+
+    So the graph keeps what all of them saved, but the backward is in one of them at a time. What
+    each returns is kept too, as the weights that it is multiplied with come from the router.
+    """
+    *into, down = experts
+    parts = min(mixture.experts, _PARTS)
+    elements = hidden.elements * mixture.experts_per_token // parts
+    total = tape.new(hidden.elements, hidden.size)
+    for _ in range(parts):
+        routed = _gathered(tape, hidden, elements)
+        if len(into) == 1:
+            middle = _halves(tape, job.model.make.activation_copies, project(into[0], routed))
+        else:
+            gate = activation(tape, 1, project(into[0], routed))
+            middle = multiply(tape, gate, project(into[1], routed))
+            del gate
+        del routed
+        result = project(down, middle)
+        del middle
+        rows = Tensor(None, result.elements // down.outputs, result.size, hidden.node)
+        weighted = cast(tape, multiply(tape, result, view(tape, rows)), hidden.size)
+        del result
+        total = _added_in_place(tape, total, weighted)
+        del weighted
+    return total
+
+
+def _added_in_place(tape: Tape, total: Tensor, part: Tensor) -> Tensor:
+    """``final_hidden_states.index_add_``: the part's gradient is picked out of the whole one."""
+    elements, size = part.elements, part.size
+    result = Tensor(total.storage, total.elements, total.size, None)
+    return tape.track(
+        result, (total, part), lambda node, gradient: (gradient, tape.new(elements, size))
+    )
+
+
 def _keeping(tape: Tape, result: Tensor, weights: Tensor) -> Tensor:
     """``result``, with the casts of further weights kept for the backward."""
     out = Tensor(result.storage, result.elements, result.size, None)
     return tape.track(out, (result,), lambda node, gradient: (gradient,), (weights,))
 
 
-def _gathered(tape: Tape, hidden: Tensor, times: int) -> Tensor:
-    """``hidden_states[token_idx]``: a row for every expert that a token passes."""
+def _gathered(tape: Tape, hidden: Tensor, rows: int) -> Tensor:
+    """``hidden_states[token_idx]``: so many elements of the rows that pass an expert."""
     elements, size = hidden.elements, hidden.size
-    result = tape.new(elements * times, size)
+    result = tape.new(rows, size)
     return tape.track(result, (hidden,), lambda node, gradient: (tape.new(elements, size),))
 
 

@@ -83,3 +83,17 @@ def highest(events: Sequence[Event]) -> tuple[int, Amounts]:
         if total > peak:
             peak, at = total, index + 1
     return peak, balance(events[:at])
+
+
+def added(*parts: Amounts) -> Amounts:
+    """All of them together."""
+    total: Amounts = {}
+    for part in parts:
+        for kind, size in part.items():
+            total[kind] = total.get(kind, 0) + size
+    return total
+
+
+def less(whole: Amounts, part: Amounts) -> Amounts:
+    """The first without the second."""
+    return added(whole, {kind: -size for kind, size in part.items()})

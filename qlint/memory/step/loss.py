@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qlint.memory.job import Job, Loss
-from qlint.memory.step.base_linear import base_linear, dequantised
+from qlint.memory.step.base_linear import DENSE_WEIGHT, base_linear, dense_weight, dequantised
 from qlint.memory.step.normalisation import norm
 from qlint.memory.step.operations import FLOAT32, cast, copy, custom, unary
 from qlint.memory.step.precision import Precision, trained_linear
@@ -103,11 +103,13 @@ def _narrow_loss(tape: Tape, job: Job, precision: Precision, normed: Tensor) -> 
     chunk = min(tokens, NARROW_TOKENS * job.per_device_train_batch_size) * model.vocabulary * size
     quantised = output_is_quantised(job)
     if quantised:
-        dequantised(tape, job, model.output, precision.compute)
+        dense_weight(tape, job, precision, model.output)
 
     def backward(gradient: Tensor) -> tuple[Gradient, ...]:
         tape.ledger.transient(LOGITS, chunk, chunk)
         dense = dequantised(tape, job, model.output, precision.stored) if quantised else None
+        if dense is not None and precision.recasts:
+            dense = tape.new(dense.elements, precision.compute, DENSE_WEIGHT)
         result = tape.new(elements, size)
         del dense
         return (result,)

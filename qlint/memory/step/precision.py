@@ -25,11 +25,14 @@ class Precision(Record):
     adapters: int
     stored: int
     """``quant_state.dtype``: what weights are dequantised to before any cast."""
+    recasts: bool
+    """That is another dtype than ``compute``, so a dense weight is there in both for a moment."""
 
 
 def precision_of(job: Job) -> Precision:
     """The sizes that this job's dtypes have."""
     base = SIZES[job.base_dtype]
+    stored = job.quantised_from or job.base_dtype
     prepared = FLOAT32 if job.kbit_prepare else base
     return Precision(
         autocast=None if job.autocast is None else SIZES[job.autocast],
@@ -37,7 +40,8 @@ def precision_of(job: Job) -> Precision:
         rest=prepared,
         dense=prepared,
         adapters=SIZES[job.adapter_dtype],
-        stored=base,
+        stored=SIZES[stored],
+        recasts=stored != job.compute_dtype,
     )
 
 

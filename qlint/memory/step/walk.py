@@ -1,39 +1,21 @@
-"""A whole micro-step from single layers: what is allocated at every station, and the highest.
-
-Layers of one kind are alike, so each kind is replayed once, forwards and backwards. If a layer
-keeps K bytes for its backward, and leaves A bytes of new gradients behind, layer i starts its
-backward on top of i times K and of A for every layer behind it. Both grow or fall steadily along
-the layers, so the highest station is found by looking at each in turn.
-"""
+"""A whole micro-step from single layers: each kind is replayed once, forwards and backwards."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from qlint.knowledge.shapes import Block, Linear
-from qlint.memory.job import Job, Loss
+from qlint.memory.job import Distribution, Job
 from qlint.memory.step.adapted_linear import Adapter, adapted_linear, new_adapter
 from qlint.memory.step.decoder_layer import decoder_layer
-from qlint.memory.step.ledger import Amounts, Event, Ledger, balance, highest
-from qlint.memory.step.loss import LOGITS, head, logits_bytes
+from qlint.memory.step.ledger import Amounts, Event, Ledger, balance, highest, less
+from qlint.memory.step.loss import LOGITS, head
 from qlint.memory.step.precision import FLOAT32, Precision, precision_of
-from qlint.memory.step.tensors import GRADIENTS, Node, Parameter, Tape, Tensor
+from qlint.memory.step.tensors import Node, Parameter, Tape, Tensor
 from qlint.memory.targets import adapted_linears
 from qlint.records import Record
 
 BACKWARD = "gradients on the way"
-
-
-class Station(Record):
-    """The highest point of one stretch of the step."""
-
-    at: str
-    amounts: Amounts
-
-    @property
-    def total(self) -> int:
-        """Bytes in all."""
-        return sum(self.amounts.values())
 
 
 class Replay(Record):
@@ -58,6 +40,8 @@ class Walk(Record):
 
     layers: tuple[Replay, ...]
     head: Replay
+    inputs_outlive_backward: bool = False
+    """Every layer's input and its gradient stay until the backward of the model ends."""
 
 
 def walk(job: Job) -> Walk:
@@ -77,77 +61,30 @@ def walk(job: Job) -> Walk:
                 known[key] = _layer(job, precision, block, accumulates, tracked, stream)
             layers.append(known[key])
             tracked, stream = True, known[key].stream
-    return Walk(tuple(layers), _head(job, precision, accumulates, stream))
+    head = _head(job, precision, accumulates, stream)
+    return Walk(tuple(layers), head, _inputs_outlive_backward(job))
 
 
-class Held(Record):
-    """What the names of a hand-written loop keep alive."""
+def _inputs_outlive_backward(job: Job) -> bool:
+    """True for FSDP's first version around frozen layers that are checkpointed reentrantly.
 
-    before: Amounts
-    """Through the next forward: the last logits, and what stands on the nodes of the last graph."""
-    after: Amounts
-    """Through the backward: the logits."""
-
-
-def held_by_loop(job: Job, walked: Walk) -> Held:
-    """Nothing for trainers, whose names go with the function that computes the loss."""
-    if job.outputs_live == "to the loss":
-        return Held({}, {})
-    logits = {LOGITS: logits_bytes(job, precision_of(job))}
-    # LitGPT's loss counts its list of logits itself, as it has no other use for them.
-    after = {} if job.loss is Loss.NARROW else logits
-    if job.outputs_live == "through the backward":
-        return Held({}, after)
-    graph = _sum(*(layer.left for layer in walked.layers))
-    graph.pop(GRADIENTS, None)
-    return Held(_sum(logits, graph), after)
-
-
-def stations(
-    walked: Walk, held: Held | None = None, every_layer: bool = False
-) -> Iterator[Station]:
-    """The stretches of a micro-step in their order, with all that is allocated at their peaks.
-
-    Along layers that are alike what is allocated grows or falls steadily, so the first and the last
-    of them are enough, unless the caller counts it otherwise and asks for every one.
+    To shard a frozen layer again, FSDP hooks into the gradients of its inputs
+    (``_register_post_backward_reshard_only_hook`` in ``torch/distributed/fsdp/_runtime_utils.py``).
+    Each hook holds the inputs' own nodes (``grad_fns`` in ``register_multi_grad_hook``), and the
+    input of a reentrant recomputation is a leaf, whose node holds it, and it its gradient. The
+    circle is cut only when the whole backward has ended (``_finalize_params``). Where the
+    checkpoint is inside of FSDP's module, the hook is on the layer's own input, which is no leaf.
     """
-    below: Amounts = {}
-    cache: Amounts = held.before if held else {}
-    ends = range(len(walked.layers)) if every_layer else _ends(walked.layers)
-    for index, replay in enumerate(walked.layers):
-        if index in ends:
-            yield Station(f"forward of layer {index}", _sum(below, cache, replay.forward_peak))
-        below = _sum(below, replay.kept)
-        if replay.cache:
-            cache = _sum(cache, replay.cache)
-    yield Station("loss", _sum(below, cache, walked.head.forward_peak))
-    gradients: Amounts = held.after if held else {}
-    yield Station("backward of the loss", _sum(below, gradients, walked.head.backward_peak))
-    gradients = _sum(gradients, walked.head.left)
-    for index, replay in reversed(tuple(enumerate(walked.layers))):
-        below = _difference(below, replay.kept)
-        if index in ends:
-            peak = _sum(below, gradients, replay.backward_peak)
-            yield Station(f"backward of layer {index}", peak)
-        gradients = _sum(gradients, replay.left)
-    yield Station("end of the backward", gradients)
-
-
-def _ends(layers: tuple[Replay, ...]) -> set[int]:
-    """Where runs of the same replay begin and end."""
-    last = len(layers) - 1
-    return {
-        index
-        for index, replay in enumerate(layers)
-        if index in (0, last) or layers[index - 1] is not replay or layers[index + 1] is not replay
-    }
+    sharded = job.distributed is Distribution.FSDP and job.fsdp_version == 1
+    reentrant = job.gradient_checkpointing and job.use_reentrant and job.checkpoints_around_layers
+    return sharded and reentrant and job.lora_r is not None
 
 
 def _layer(
     job: Job, precision: Precision, block: Block, accumulates: bool, tracked: bool, stream: int
 ) -> Replay:
     ledger = Ledger()
-    adapters = _adapters(job, precision, block, accumulates)
+    adapters = adapters_of(job, precision, block, accumulates)
     checkpointed = job.gradient_checkpointing
     tape = Tape(ledger, not checkpointed, tracks=not (checkpointed and job.use_reentrant))
 
@@ -181,7 +118,7 @@ def _layer(
     left = balance(ledger.events)
     del graph
     events = tuple(ledger.events)
-    cache = _difference(until_the_end, kept)
+    cache = less(until_the_end, kept)
     return Replay(
         forward_peak, kept, cache, backward_peak, left, events[:mark], events[mark:], result_size
     )
@@ -245,9 +182,10 @@ def _highest_after(ledger: Ledger, kept: Amounts, mark: int) -> Amounts:
     return highest(start + ledger.events[mark:])[1]
 
 
-def _adapters(
+def adapters_of(
     job: Job, precision: Precision, block: Block, accumulates: bool
 ) -> dict[str, Adapter]:
+    """The adapters in one layer, by the names of their linear modules."""
     if job.lora_r is None:
         return {}
     adapted = adapted_linears(job.model, job.target_modules) or ()
@@ -270,20 +208,8 @@ def _end_of_forward(tape: Tape, adapters: dict[str, Adapter]) -> None:
 def _trained_output(job: Job, precision: Precision, accumulates: bool) -> Parameter | None:
     if "lm_head" not in job.modules_to_save:
         return None
-    return Parameter(job.model.output.weights, precision.adapters, accumulates)
+    return Parameter(job.model.output.weights, precision.rest, accumulates)
 
 
 def _hidden_elements(job: Job) -> int:
     return job.per_device_train_batch_size * job.max_seq_length * job.model.hidden_size
-
-
-def _sum(*parts: Amounts) -> Amounts:
-    total: Amounts = {}
-    for part in parts:
-        for kind, size in part.items():
-            total[kind] = total.get(kind, 0) + size
-    return total
-
-
-def _difference(whole: Amounts, part: Amounts) -> Amounts:
-    return _sum(whole, {kind: -size for kind, size in part.items()})

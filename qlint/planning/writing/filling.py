@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 def as_python(recipe: Mapping[str, Json]) -> dict[str, str]:
     """Values as they stand in Python source; texts without quotes, the template has them."""
     return {
-        name: value if isinstance(value, str) else _number(value) or repr(value)
+        name: value if isinstance(value, str) else _number(value) or _quoted(value)
         for name, value in recipe.items()
     }
 
@@ -44,6 +45,13 @@ def yaml_value(value: Json) -> str:
 def wrapped(summary: str, prefix: str) -> str:
     """A summary broken into lines of at most 96 columns, all but the first behind ``prefix``."""
     return f"\n{prefix}".join(textwrap.wrap(summary, 96 - len(prefix)))
+
+
+def _quoted(value: Json) -> str:
+    """A list of names in double quotes, as the templates have them."""
+    if isinstance(value, list):
+        return json.dumps(value)
+    return repr(value)
 
 
 def _number(value: Json) -> str | None:

@@ -59,6 +59,7 @@ def _join(merging: Merging, format_name: str, named: Field, read: Read) -> None:
 
 
 def _merge(merging: Merging, companion: Companion, named: tuple[Origin, ...], read: Read) -> None:
+    merging.share(companion)
     if companion.format == "deepspeed":
         deepspeed.merge(merging, companion, *named)
     elif companion.format == "accelerate":

@@ -7,6 +7,14 @@ from dataclasses import replace
 
 from qlint.recipe import ABSENT, Companion, Field, Note, Origin, Recipe, State
 
+_SHARING = {
+    "zero_stage": ("zero_stage",),
+    "offload_optimizer": ("offload_optimizer",),
+    "offload_param": ("offload_param",),
+    "fsdp_version": ("version", "fsdp_version"),
+    "fsdp_offload_params": ("offload_params", "fsdp_offload_params"),
+}
+"""Facts of a recipe, and what companions call them: FSDP's own file leaves its prefix out."""
 _OVER_TRAINER = frozenset({
     "axolotl", "llamafactory", "swift", "trl", "alignment_handbook", "autotrain",
     "training_arguments", "unsloth",
@@ -20,6 +28,7 @@ class Merging:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.fields = dict(recipe.fields)
+        self.facts = dict(recipe.facts)
         self.notes: list[Note] = []
         self.inputs: list[str] = []
         self.assumptions: list[str] = []
@@ -37,7 +46,13 @@ class Merging:
         """The recipe with all that was merged."""
         inputs = tuple(dict.fromkeys((*self.recipe.inputs, *self.inputs)))
         assumptions = (*self.recipe.assumptions, *self.assumptions)
-        return replace(self.recipe, fields=self.fields, inputs=inputs, assumptions=assumptions)
+        return replace(
+            self.recipe,
+            fields=self.fields,
+            facts=self.facts,
+            inputs=inputs,
+            assumptions=assumptions,
+        )
 
     def put(self, name: str, field: Field, *before: Origin) -> None:
         """A field that the companion decides; ``before`` is how the run comes to it."""
@@ -46,6 +61,13 @@ class Merging:
     def take(self, name: str, companion: Companion, *before: Origin) -> None:
         """A field as the companion says it."""
         self.put(name, companion.fields[name], *before)
+
+    def share(self, companion: Companion) -> None:
+        """What the companion says of how processes share the run."""
+        for name, theirs in _SHARING.items():
+            for key in theirs:
+                if key in companion.facts:
+                    self.facts[name] = companion.facts[key]
 
     def lose(self, names: Sequence[str], reason: str, origin: Sequence[Origin]) -> None:
         """Fields that are not known because a configuration is not, where nothing else says."""

@@ -21,7 +21,8 @@ def load(data: bytes, suffix: str) -> list[Document]:
         line = data.count(b"\n", 0, error.start) + 1
         start = data.rfind(b"\n", 0, error.start) + 1
         column = len(data[start : error.start].decode("utf-8", "replace")) + 1
-        message = f"byte 0x{data[error.start]:02x} at offset {error.start} is not valid utf-8"
+        byte = f"byte 0x{data[error.start]:02x} at offset {error.start}"
+        message = f"{byte} is not valid utf-8: save it as UTF-8"
         raise Refusal(message, line, column, hostile=True) from None
     if suffix == ".json":
         from qlint.readers.documents.json_tree import read_json

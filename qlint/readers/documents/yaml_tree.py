@@ -59,6 +59,9 @@ def read_yaml(text: str) -> list[Document]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        slip = _slip(text, line, column)
+        if slip is not None:
+            raise Refusal(slip, line, column) from None
         what = " ".join(part for part in (error.context, error.problem) if part)
         raise Refusal(f"not valid YAML: {what}", line, column) from None
     except yaml.YAMLError as error:
@@ -67,6 +70,27 @@ def read_yaml(text: str) -> list[Document]:
     finally:
         parser.dispose()
     return builder.documents
+
+
+_SLIPS = (
+    ("\t", "a tab indents this line: YAML takes spaces only"),
+    ("{%", "a template's block, {% ... %}: give the file as it is after it was filled in"),
+    ("%}", "a template's block, {% ... %}: give the file as it is after it was filled in"),
+    ("@", "a value cannot start with @: put it in quotes"),
+    ("`", "a value cannot start with a backtick: put it in quotes"),
+    ("*", "* names an anchor that is defined before it: put a text that starts with * in quotes"),
+)
+
+
+def _slip(text: str, line: int, column: int) -> str | None:
+    """What the parser stumbled over, where that is a common slip."""
+    lines = text.splitlines()
+    if line > len(lines):
+        return None
+    # The parser may point behind what it could not take.
+    around = lines[line - 1][max(column - 2, 0) : column + 1]
+    found = next((said for sign, said in _SLIPS if around[1:].startswith(sign)), None)
+    return found or next((said for sign, said in _SLIPS if around.startswith(sign)), None)
 
 
 class _Open:

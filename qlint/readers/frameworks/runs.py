@@ -27,6 +27,7 @@ from qlint.readers.frameworks.sheet import Sheet
 from qlint.recipe import (
     ABSENT,
     FIELD_NAMES,
+    NEWEST_KNOWN,
     Alternative,
     Field,
     Kind,
@@ -187,12 +188,22 @@ def _names(sheet: Sheet) -> dict[str, Field]:
     """The configurations of other formats that the run names."""
     names: dict[str, Field] = {}
     for format_name, keys in _NAMED.items():
+        if format_name == "fsdp" and not _spreads(sheet):
+            continue
         for key in keys:
             found = sheet.written(key)
             if found is not None and (found.value or found.state is State.UNKNOWN):
                 names[format_name] = found
                 break
     return names
+
+
+def _spreads(sheet: Sheet) -> bool:
+    """Whether FSDP is on: its settings alone turn it on in axolotl only, `fsdp` does elsewhere."""
+    switch = sheet.written("fsdp")
+    if switch is not None:
+        return switch.state is State.UNKNOWN or bool(switch.value)
+    return sheet.knowledge.label.startswith("axolotl") and "fsdp" not in sheet.root
 
 
 def _premises(start: Start, world: Field | None) -> list[str]:
@@ -209,7 +220,7 @@ def _premises(start: Start, world: Field | None) -> list[str]:
 def _versions(
     knowledge: Framework, used: Mapping[str, tuple[str, str]]
 ) -> dict[str, dict[str, str]]:
-    newest = {"version": knowledge.version, "source": "the newest known to qlint"}
+    newest = {"version": knowledge.version, "source": NEWEST_KNOWN}
     versions = {knowledge.package: newest} if knowledge.version else {}
     for library, (version, source) in used.items():
         versions[library] = {"version": version, "source": source}

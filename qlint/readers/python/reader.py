@@ -12,7 +12,7 @@ from qlint.readers.python.flags import SUBCOMMAND
 from qlint.readers.python.project import Project, parse_source
 from qlint.readers.python.variants import find_variants
 from qlint.readers.request import Request
-from qlint.recipe import Kind, Problem, Reading, Recipe, Variant
+from qlint.recipe import NEWEST_KNOWN, Kind, Problem, Reading, Recipe, Variant
 
 _TRAIN_SWITCH = "--do_train"
 _SHOWN = ("transformers", "trl", "peft", "bitsandbytes", "accelerate", "unsloth")
@@ -123,7 +123,7 @@ def build_recipes(
     versions = {
         name: {"version": used[name][0], "source": used[name][1]}
         if name in used
-        else {"version": libraries.newest(name), "source": "the newest known to qlint"}
+        else {"version": libraries.newest(name), "source": NEWEST_KNOWN}
         for name in _SHOWN
         if name in used or any(name in text for text in texts)
     }

@@ -121,3 +121,21 @@ def test_broken_texts_are_refused_with_a_place(text: str, suffix: str) -> None:
         load(text.encode(), suffix)
     assert caught.value.line >= 1
     assert caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("a: 1\nb:\n\tc: 1\n", 3, "a tab"),
+        ("a: 1\n{% if x %}\nb: 1\n{% endif %}\n", 2, "a template's block"),
+        ("a: 1\nb: @c\n", 2, "cannot start with @"),
+        ("a: 1\nb: `c`\n", 2, "backtick"),
+        ("a: 1\nb: ***\n", 2, "put a text that starts with * in quotes"),
+        ("a: 1\nb: 'c\n", 3, "not valid YAML"),
+    ],
+)
+def test_a_common_slip_is_named(text: str, line: int, said: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        load(text.encode(), ".yaml")
+    assert said in caught.value.message
+    assert caught.value.line == line

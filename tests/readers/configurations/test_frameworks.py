@@ -472,3 +472,14 @@ def test_swift_makes_options_of_its_file_so_a_rate_is_a_number() -> None:
     reading = read_text(text)
     assert reading.recipes[0].value("learning_rate") == 1e-4
     assert not reading.notes
+
+
+@pytest.mark.parametrize(
+    ("switch", "distributed"),
+    [('"fsdp": [], ', "none"), ("", "none"), ('"fsdp": "full_shard", ', "fsdp")],
+)
+def test_settings_of_fsdp_alone_do_not_turn_it_on(switch: str, distributed: str) -> None:
+    text = f"""{{"output_dir": "o", "num_train_epochs": 1, "learning_rate": 0.1, "save_steps": 5,
+    "per_device_train_batch_size": 1, {switch}
+    "fsdp_config": {{"min_num_params": 0, "xla": false}}}}"""
+    assert only_recipe(text, ".json").value("distributed") == distributed

@@ -236,3 +236,20 @@ def test_fsdp_through_accelerate(tmp_path: Path) -> None:
     assert recipe.value("gradient_checkpointing") is True
     line = "accelerate launch --use_fsdp --num_processes 2 train.py"
     assert only(start(tmp_path, line)).value("distributed") == "fsdp"
+
+
+def test_what_processes_share_is_known_of_the_run(tmp_path: Path) -> None:
+    more = "deepspeed_config:\n  zero_stage: 3\n  offload_param_device: cpu"
+    recipe = only(start(tmp_path, LAUNCH, acc_yaml=accelerate("DEEPSPEED", more=more)))
+    assert (recipe.fact("zero_stage"), recipe.fact("offload_param")) == (3, "cpu")
+    more = "deepspeed_config:\n  deepspeed_config_file: ds.json"
+    recipe = only(
+        start(
+            tmp_path, LAUNCH, acc_yaml=accelerate("DEEPSPEED", more=more),
+            ds_json=zero(zero_optimization={"stage": 1}),
+        )
+    )  # fmt: skip
+    assert recipe.fact("zero_stage") == 1
+    more = "fsdp_config:\n  fsdp_version: 2\n  fsdp_offload_params: true"
+    recipe = only(start(tmp_path, LAUNCH, acc_yaml=accelerate("FSDP", more=more)))
+    assert (recipe.fact("fsdp_version"), recipe.fact("fsdp_offload_params")) == (2, True)

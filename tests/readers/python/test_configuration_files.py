@@ -248,3 +248,42 @@ def test_hostile_and_broken_files(text: str) -> None:
     script = training_script('cfg = yaml.safe_load(open("c.yaml"))', 'learning_rate=cfg["lr"]')
     recipe = read_recipe(script, files={"c.yaml": text})
     assert recipe["learning_rate"].state is State.UNKNOWN
+
+
+def _bomb() -> str:
+    lines = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 40)]
+    return "\n".join(["lr: 1.0e-4", "a0: &a0 [x]", *lines])
+
+
+HOSTILE = {
+    "alias bomb": (_bomb(), 1e-4),
+    "cyclic merge": ("lr: 1.0e-4\na: &a\n  <<: *a\n  b: *a\n", 1e-4),
+    "cyclic list": ("lr: 1.0e-4\na: &a [*a]\n", 1e-4),
+    "a tag": ("lr: 1.0e-4\nx: !!python/object/apply:os.system [ls]\n", 1e-4),
+    "brackets": ("lr: 1.0e-4\nx: " + "[" * 200_000, None),
+    "dashes": ("lr: 1.0e-4\nx:\n" + "- " * 200_000, None),
+    "questions": ("? " * 200_000, None),
+    "braces": ('{"lr": ' * 100_000, None),
+    "tabs": ("lr: 1.0e-4\nx:\n\ty: 1\n", None),
+    "several documents": ("lr: 1.0e-4\n---\nlr: 2.0e-4\n", None),
+}
+
+
+@pytest.mark.parametrize("load", ["yaml.safe_load(open('c.yaml'))", "OmegaConf.load('c.yaml')"])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_costs_what_stands_in_it_only(name: str, load: str) -> None:
+    text, rate = HOSTILE[name]
+    body = f"from omegaconf import OmegaConf\ncfg = {load}"
+    recipe = read_recipe(training_script(body, 'learning_rate=cfg["lr"]'), files={"c.yaml": text})
+    assert recipe.value("learning_rate") == rate
+    assert rate is not None or recipe["learning_rate"].state is State.UNKNOWN
+
+
+def test_a_json_file_is_json_where_json_reads_it() -> None:
+    files = {"c.json": '{"lr": 1e-4, "1": {"r": 8}}'}
+    body = "import json\ncfg = json.load(open('c.json'))"
+    recipe = read_recipe(training_script(body, 'learning_rate=cfg["lr"]'), files=files)
+    assert_set(recipe, learning_rate=1e-4)
+    as_yaml = body.replace("json.load", "yaml.safe_load")
+    text = read_recipe(training_script(as_yaml, 'learning_rate=cfg["lr"]'), files=files)
+    assert text.value("learning_rate") == "1e-4"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable
+from typing import Any
 
+from qlint.readers.documents import nodes
+from qlint.readers.documents.scalars import resolve, resolve_loosely
 from qlint.readers.places import GeneratedFile
 from qlint.readers.python.containers import from_python
 from qlint.readers.python.libraries.paths import path_text
@@ -24,11 +27,10 @@ from qlint.readers.python.values import (
 )
 from qlint.readers.toml_text import parse_toml
 
-if TYPE_CHECKING:
-    import yaml
-
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000
+_YAML = ("yaml.", "ruamel.", "omegaconf.")
+"""Readers of YAML, to which a JSON file is just that."""
 
 
 def load_path(machine: Machine, path: Value, call: Call, typed: bool = False) -> Value:
@@ -63,79 +65,57 @@ def parse_configuration(data: bytes, shown: str, call: Call, typed: bool = False
     """A YAML, JSON or TOML text as abstract values whose traces point into the file."""
     if shown.endswith(".toml"):
         return _toml(data, shown, call)
-    import yaml
+    from qlint.readers.documents import Refusal, load
 
-    typed = typed or shown.endswith(".json") or call.name.startswith("json.")
+    as_json = call.name.startswith(("json.", "orjson.", "ujson."))
+    as_json = as_json or (shown.endswith(".json") and not call.name.startswith(_YAML))
     try:
-        text = data.decode("utf-8-sig")
-        if typed:
-            text = text.replace("\t", " ")  # JSON may be indented with tabs, YAML may not.
-        if _too_deep(text):
-            return unknown(call.frame, call.node, f"{shown} is nested too deeply to be read")
-        loader = yaml.CSafeLoader(text) if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader(text)
-        try:
-            root = loader.get_single_node()
-            if root is None:
-                return Const(None)
-            reader = _NodeReader(loader, ConfigFile(shown), typed)
-            return reader.value(root)
-        finally:
-            loader.dispose()
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as problem:
-        first = str(problem).splitlines()[0]
-        return unknown(call.frame, call.node, f"{shown} cannot be parsed: {first}")
-
-
-def _too_deep(text: str) -> bool:
-    depth = deepest = 0
-    for character in text:
-        if character in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "]}":
-            depth -= 1
-    return deepest > 100
+        documents = load(data, ".json" if as_json else ".yaml")
+    except Refusal as refusal:
+        return unknown(call.frame, call.node, f"{shown} cannot be parsed: {refusal.message}")
+    if len(documents) > 1:
+        return unknown(call.frame, call.node, f"{shown} holds {len(documents)} documents")
+    if not documents:
+        return Const(None)
+    return _NodeReader(ConfigFile(shown), typed or as_json, as_json).value(documents[0].root)
 
 
 class _NodeReader:
-    """Turns composed YAML nodes into values; aliases are shared, never expanded without bound."""
+    """Turns the nodes of a document into values; aliases are filled in, so what is made is counted.
 
-    def __init__(self, loader: Any, file: ConfigFile, typed: bool) -> None:
-        self.loader = loader
+    Whoever walks the values then need not fear a graph that is endless when written out.
+    """
+
+    def __init__(self, file: ConfigFile, typed: bool, as_json: bool) -> None:
         self.file = file
         self.typed = typed
-        self.count = 0
+        self.as_json = as_json
+        self.left = MAX_NODES
 
-    def value(self, node: yaml.Node) -> Value:
-        import yaml
-
-        self.count += 1
-        if self.count > MAX_NODES:
+    def value(self, node: nodes.Node) -> Value:
+        self.left -= 1
+        if self.left < 0:
             return Unknown("a configuration file too large to follow")
-        start, end = node.start_mark, node.end_mark
-        span = (start.line + 1, start.column + 1, end.line + 1, end.column + 1)
-        station = Trace("input", self.file, span)
-        if isinstance(node, yaml.ScalarNode):
-            return Const(self._scalar(node), station)
-        if isinstance(node, yaml.SequenceNode):
-            return Ref(Sequence(tuple(self.value(child) for child in node.value)), station)
-        target = Mapping()
-        if isinstance(node, yaml.MappingNode):
-            self.loader.flatten_mapping(node)
-            for key, child in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    name = self._scalar(key)
-                    target.slots.data[name if name is not None else "None"] = self.value(child)
-        return Ref(target, station)
+        station = Trace("input", self.file, tuple(node.span))
+        if isinstance(node, nodes.Scalar):
+            loose = self.typed and node.plain
+            return Const(resolve_loosely(node.text) if loose else node.value, station)
+        if isinstance(node, nodes.Opaque):
+            return Unknown(node.reason, station)
+        return Ref(self._collection(node), station)
 
-    def _scalar(self, node: yaml.ScalarNode) -> Any:
-        plain = self.loader.construct_object(node) if node.tag.startswith("tag:yaml.org") else None
-        if self.typed and isinstance(plain, str) and not node.style:
-            try:
-                return float(plain) if any(c.isdigit() for c in plain) else plain
-            except ValueError:
-                return plain
-        return plain
+    def _collection(self, node: nodes.Sequence | nodes.Mapping) -> Sequence | Mapping:
+        if isinstance(node, nodes.Sequence):
+            return Sequence(tuple(self.value(child) for child in node.items))
+        target = Mapping()
+        for key, entry in node.entries.items():
+            target.slots.data[self._key(key)] = self.value(entry.value)
+        return target
+
+    def _key(self, text: str) -> Hashable:
+        """A number is a key of another type than its text, but in JSON."""
+        number = text if self.as_json else resolve(text)
+        return number if type(number) is int else text
 
 
 _TOML_TABLE = re.compile(r"\s*\[\[?\s*([\w.\"'-]+)\s*\]\]?")

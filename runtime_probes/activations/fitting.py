@@ -1,0 +1,125 @@
+"""What fits: the largest length and batch on this card, and the smallest card for the run's own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from qlint.memory.predict import CONTEXT_BYTES
+
+from ..replay.run import Run
+from .instruments import OnCuda, OnProcessor
+from .largest import guessed, largest, smaller_cards
+from .longest import Longest, reshaped
+from .peak import Peak
+from .steps import training
+
+NO_CARD = "there is no card here to run it on"
+_MARGIN = 0.03
+"""Of the card, what a straight line to its end leaves free."""
+_LONGEST_TRIAL_SECONDS = 10.0
+_FEW_TOKENS, _MANY_TOKENS = 16, 64
+"""Lengths are multiples of these, for short and for long sequences."""
+
+
+class Fitting:
+    """Searches by running; ``points`` are the peaks at other shapes that are known already."""
+
+    def __init__(
+        self,
+        run: Run,
+        batch: Longest,
+        instrument: OnCuda | OnProcessor,
+        peak: Peak,
+        points: list[dict[str, Any]],
+    ) -> None:
+        self._run = run
+        self._batch = batch
+        self._instrument = instrument
+        self._peak = peak.peak_bytes
+        self._points = [point for point in points if point.get("peak_bytes") is not None]
+        self._seconds = 0.0
+
+    def largest(self) -> dict[str, Any]:
+        """The largest length at the run's rows, and the most rows at its length."""
+        capacity = self._instrument.capacity_bytes()
+        if capacity is None:
+            return {"skipped": NO_CARD}
+        rows, length = self._batch.rows, self._batch.length
+        began = time.perf_counter()
+        if self._peak_at(rows, length) is None:
+            return {"skipped": "the run's own batch does not fit a second time"}
+        self._seconds = time.perf_counter() - began
+        step = _MANY_TOKENS if length >= 4 * _MANY_TOKENS else _FEW_TOKENS
+        positions = getattr(self._run.model.config, "max_position_embeddings", None)
+        return {
+            "capacity_bytes": capacity,
+            "by_length": self._searched(
+                "length", lambda size: (rows, size), length, step, capacity, positions
+            ),
+            "by_rows": self._searched("rows", lambda size: (size, length), rows, 1, capacity, None),
+        }
+
+    def cards(self) -> list[dict[str, Any]]:
+        """Smaller cards, down to the first that does not fit, as a limit on this process."""
+        capacity = self._instrument.capacity_bytes()
+        found = []
+        for card in reversed(list(smaller_cards(capacity or 0))):
+            limit = card.usable_bytes - CONTEXT_BYTES
+            # A step that takes more than the card has needs no trial.
+            ran = limit >= self._peak
+            peak = self._peak_at(self._batch.rows, self._batch.length, limit) if ran else None
+            found.append(
+                {
+                    "name": card.name,
+                    "usable_bytes": card.usable_bytes,
+                    "fits": peak is not None,
+                    "ran": ran,
+                }
+            )
+            if peak is None:
+                break
+        return found
+
+    def _searched(
+        self,
+        name: str,
+        shape: Callable[[int], tuple[int, int]],
+        own: int,
+        step: int,
+        capacity: int,
+        limit: int | None,
+    ) -> dict[str, Any]:
+        longest_trial = int(own * _LONGEST_TRIAL_SECONDS / max(self._seconds, 1e-9))
+        most = max(own, longest_trial if limit is None else min(limit, longest_trial))
+        guess = guessed(capacity, own, self._peak, self._bytes_per_unit(name), _MARGIN)
+        found = largest(
+            lambda size: self._peak_at(*shape(size)), (own, self._peak), guess, step, most
+        )
+        rows, length = shape(found.fits)
+        entry: dict[str, Any] = {"rows": rows, "length": length, "peak_bytes": found.peak_bytes}
+        if found.fails is not None:
+            return {**entry, "fails_at": found.fails}
+        if found.fits >= most:
+            reached = limit is not None and found.fits >= limit
+            why = "the model knows no more positions" if reached else "a longer step was not tried"
+            return {**entry, "stopped": why}
+        return {**entry, "stopped": "enough sizes were tried"}
+
+    def _bytes_per_unit(self, name: str) -> float:
+        """By which each row, or each position of all rows, raises the peak."""
+        own = self._points[0] if self._points else {}
+        others = "rows" if name == "length" else "length"
+        for point in self._points[1:]:
+            if point[others] == own[others] and point[name] != own[name]:
+                more = own["peak_bytes"] - point["peak_bytes"]
+                return float(more / (own[name] - point[name]))
+        if name == "rows" and len(self._points) > 1:  # A single row: it is as long as it is.
+            return self._bytes_per_unit("length") * int(own["length"]) / int(own["rows"])
+        return 0.0
+
+    def _peak_at(self, rows: int, length: int, limit: int | None = None) -> int | None:
+        window = reshaped(self._batch, rows, length).window(self._run)
+        work = training(self._run, window)
+        return self._instrument.height(work, [*self._run.windows, window], limit)

@@ -1,0 +1,65 @@
+"""The generation of a run that generates while it trains: for its evaluation, or for its data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from ..replay.device import device_of
+from ..replay.modes import evaluating
+from ..replay.run import Run
+from .steps import Enter, Work
+
+NEVER = "the run does not generate while it trains"
+
+
+class NothingGenerated(Exception):
+    """Why there is no generation to measure."""
+
+
+def generation(run: Run, inputs: Any) -> Work:
+    """Generate from the prompts of ``inputs`` as the run's trainer does.
+
+    Raises NothingGenerated where it does not, or another program does it.
+    """
+    trainer: Any = getattr(run, "trainer", None)
+    settings = _settings(trainer)
+    ids, mask = (_moved(one, device_of(run)) for one in _prompts(inputs))
+
+    def work(enter: Enter) -> None:
+        enter("forward")
+        model = trainer.accelerator.unwrap_model(run.model)
+        with evaluating(run.model):
+            model.generate(input_ids=ids, attention_mask=mask, **settings)
+
+    return work
+
+
+def _settings(trainer: Any) -> dict[str, Any]:
+    arguments = getattr(trainer, "args", None)
+    if getattr(arguments, "use_vllm", False):
+        raise NothingGenerated("another program generates (vLLM)")
+    own = getattr(trainer, "generation_config", None)  # Online trainers of TRL.
+    if own is not None:
+        return {"generation_config": own}
+    if not getattr(arguments, "predict_with_generate", False):
+        raise NothingGenerated(NEVER)
+    chosen = {
+        "max_length": getattr(arguments, "generation_max_length", None),
+        "num_beams": getattr(arguments, "generation_num_beams", None),
+    }
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    return value.to(device) if isinstance(value, torch.Tensor) else value
+
+
+def _prompts(inputs: Any) -> tuple[torch.Tensor, Any]:
+    if isinstance(inputs, Mapping):
+        for prefix, mask in (("prompt_ids", "prompt_mask"), ("input_ids", "attention_mask")):
+            if isinstance(inputs.get(prefix), torch.Tensor):
+                return inputs[prefix], inputs.get(mask)
+    raise NothingGenerated("the recorded inputs hold no prompts")

@@ -1,0 +1,56 @@
+"""Keeps what libraries and the script print at every step out of the report's way."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+
+_LIBRARIES = ("accelerate", "bitsandbytes", "datasets", "peft", "torch", "transformers", "trl")
+
+
+def import_libraries() -> None:
+    """Import what takes seconds, without what it has to say about itself.
+
+    torch reads only then how much its profiler is to print.
+    """
+    name = "KINETO_LOG_LEVEL"
+    given = os.environ.get(name)
+    os.environ.setdefault(name, "99")
+    try:
+        importlib.import_module("torch")
+    finally:
+        if given is None:
+            del os.environ[name]
+    with quiet_libraries():
+        for library in ("bitsandbytes", "transformers", "peft"):
+            importlib.import_module(library)
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Without the libraries' warnings: nobody can act on those of a model that qlint made."""
+    before = {name: logging.getLogger(name).level for name in _LIBRARIES}
+    for name in _LIBRARIES:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+
+
+@contextlib.contextmanager
+def quiet_replay() -> Iterator[None]:
+    """Without what the script prints either: its steps are repeated hundreds of times."""
+    with (
+        quiet_libraries(),
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
+        yield

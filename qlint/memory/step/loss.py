@@ -130,7 +130,8 @@ def _chunked_loss(tape: Tape, job: Job, precision: Precision, normed: Tensor) ->
     columns = min(TILE_COLUMNS, model.vocabulary)
     part = columns * model.hidden_size * size
     tiles = (
-        min(tokens, TILE_ROWS) * columns * size,
+        # The buffer of the product is as wide as a tile may be, whatever the vocabulary.
+        min(tokens, TILE_ROWS) * TILE_COLUMNS * size,
         min(tokens, TILE_ROWS) * model.hidden_size * (size if normed.size != size else 0),
         *([part] * min(2, -(-model.vocabulary // columns)) if precision.rest != size else ()),
     )

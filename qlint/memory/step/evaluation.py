@@ -35,8 +35,12 @@ def evaluation_bytes(job: Job) -> int:
     precision = precision_of(step)
     stream, cached, peak = precision.rest, 0, 0
     for block in step.model.blocks:
+        alike: dict[int, tuple[int, int, int]] = {}
         for _ in range(block.layers):
-            needed, kept, stream = _layer(step, precision, block, stream)
+            # Layers of a block differ in nothing but the precision of what reaches them.
+            if stream not in alike:
+                alike[stream] = _layer(step, precision, block, stream)
+            needed, kept, stream = alike[stream]
             peak = max(peak, cached + needed)
             cached += kept
     return max(peak, cached + _head(step, precision, stream)) + _predictions(step)

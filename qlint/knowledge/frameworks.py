@@ -25,7 +25,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from typing import Any
 
 
@@ -106,6 +105,8 @@ def framework(name: str) -> Framework:
 @cache
 def framework_named(name: str) -> Framework | None:
     """The facts about a framework, by the name that recipes give it; None where it has none."""
+    from importlib import resources  # Takes longer to import than most files to check.
+
     folder = resources.files("qlint.knowledge") / "data" / "frameworks"
     files = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".json"))
     known = (framework(file.removesuffix(".json")) for file in files)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from qlint.findings import Edit, Evidence, Finding, Fix, Severity
-from qlint.knowledge.frameworks import Framework, framework
 from qlint.recipe import Note, NoteKind, Reading
 from qlint.rulebook.rule import Context
 from qlint.rulebook.rule_finding import location_at
+
+if TYPE_CHECKING:
+    from qlint.knowledge.frameworks import Framework
 
 
 def notes_of(reading: Reading, kind: NoteKind) -> Iterator[Note]:
@@ -19,7 +22,11 @@ def notes_of(reading: Reading, kind: NoteKind) -> Iterator[Note]:
 
 def owner_of(note: Note) -> Framework | None:
     """The framework whose loader reads the file, where that is known."""
-    return framework(note.framework) if note.framework else None
+    if not note.framework:
+        return None
+    from qlint.knowledge.frameworks import framework
+
+    return framework(note.framework)
 
 
 def treatment(note: Note, question: str) -> tuple[str, str]:

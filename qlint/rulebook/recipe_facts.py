@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Sequence
 
-from qlint.knowledge.frameworks import framework_named
 from qlint.knowledge.models import Model, billions_in_name, find_model
 from qlint.memory.adapters import AdapterMemory, adapter_memory
 from qlint.memory.optimizer import OptimizerKind, optimizer_kind
@@ -69,6 +68,8 @@ def _converts_text(recipe: Recipe) -> bool:
     do anything."""
     if recipe.kind in ("python", "notebook"):
         return False
+    from qlint.knowledge.frameworks import framework_named
+
     owner = framework_named(recipe.framework)
     fact = owner.facts.get("number_as_text") if owner is not None else None
     return fact is not None and fact.value == "number"

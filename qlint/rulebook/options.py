@@ -6,10 +6,11 @@ A rule declares them in its module as ``OPTIONS: dict[str, Option]``; settings o
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
+
+from qlint.near_names import did_you_mean
 
 OptionValue: TypeAlias = "bool | int | float | str | tuple[str, ...]"
 
@@ -72,6 +73,5 @@ def merge_options(
 def _unknown_option(name: str, declared: Mapping[str, Option], owner: str) -> str:
     if not declared:
         return f"{owner} has no options, so '{name}' cannot be set."
-    near = difflib.get_close_matches(name, declared, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(sorted(declared))}."
-    return f"{owner} has no option '{name}'; {hint}"
+    hint = did_you_mean(name, declared) or f"; it has {', '.join(sorted(declared))}."
+    return f"{owner} has no option '{name}'{hint}"

@@ -6,7 +6,6 @@ is imported when its check first runs.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from functools import lru_cache
@@ -32,13 +31,6 @@ def find_rule(code_or_name: str) -> Rule | None:
         if wanted in (rule.code.casefold(), rule.name):
             return rule
     return None
-
-
-def near_codes(text: str) -> list[str]:
-    """Codes and names that look like ``text``, nearest first, for "did you mean"."""
-    known = {word.casefold(): word for rule in all_rules() for word in (rule.code, rule.name)}
-    near = difflib.get_close_matches(text.strip().casefold(), known, n=3, cutoff=0.6)
-    return [known[word] for word in near]
 
 
 def validate_options(rule: Rule, options: Mapping[str, object]) -> dict[str, OptionValue]:

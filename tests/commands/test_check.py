@@ -220,7 +220,7 @@ def test_options_of_rules(qlint: Call) -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ("[rules.QL901]\nmaximun = 1e-3", "QL901 has no option 'maximun'; did you mean 'maximum'?"),
+        ("[rules.QL901]\nmaximun = 1e-3", "QL901 has no option 'maximun'; did you mean maximum?"),
         ("[rules.QL999]\nmaximum = 1e-3", "rules.QL999: no such rule; did you mean QL9"),
         ('select = ["QL8"]', "no rule is called 'QL8'"),
         ('per-file-ignores = { "a" = ["QL8"] }', "per-file-ignores of 'a': no rule is called"),

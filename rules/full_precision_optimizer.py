@@ -8,7 +8,13 @@ from qlint.findings import Finding, Severity
 from qlint.memory.optimizer import OptimizerKind
 from qlint.recipe import Recipe, State
 from qlint.rulebook.predicted import Forecast, forecast_of
-from qlint.rulebook.recipe_facts import adapter_memory_of, has_four_bit_base, optimizer_of, rank_of
+from qlint.rulebook.recipe_facts import (
+    adapter_bytes,
+    adapter_memory_of,
+    has_four_bit_base,
+    optimizer_of,
+    rank_of,
+)
 from qlint.rulebook.rule import Context
 from qlint.rulebook.rule_finding import build_finding
 from qlint.rulebook.uncertainty import judge
@@ -35,7 +41,7 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
         context,
         recipe,
         ("optim", "load_in_4bit"),
-        f"{name} {described(optim, str(optim.value))} keeps its state in 32 bits "
+        f"{name} {described(optim, str(optim.value))} keeps its state in {_bits(recipe, kind)} "
         f"beside a 4-bit base{paged}.",
         severity=Severity.INFO if kind.paged or roomy else None,
         impact=_impact(recipe, context, kind, forecast),
@@ -50,6 +56,13 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
         settle=f"qlint plan {recipe.source.path} --set optim=adamw_8bit",
         fix='Set optim="adamw_8bit" (bitsandbytes), or "paged_adamw_8bit" to survive peaks.',
     )
+
+
+def _bits(recipe: Recipe, kind: OptimizerKind) -> str:
+    """PyTorch's own optimizers keep moments in the dtype of the parameters."""
+    if kind.follows_parameters and adapter_bytes(recipe) == 2:
+        return "16 bits (bfloat16, as TRL trains these adapters)"
+    return "32 bits"
 
 
 def _impact(

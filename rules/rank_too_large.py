@@ -9,7 +9,13 @@ from qlint.memory.adapters import AdapterMemory
 from qlint.recipe import Recipe
 from qlint.rulebook.options import Option
 from qlint.rulebook.predicted import Forecast, forecast_of
-from qlint.rulebook.recipe_facts import adapter_memory_of, has_four_bit_base, optimizer_of, rank_of
+from qlint.rulebook.recipe_facts import (
+    adapter_bytes,
+    adapter_memory_of,
+    has_four_bit_base,
+    optimizer_of,
+    rank_of,
+)
 from qlint.rulebook.rule import Context
 from qlint.rulebook.rule_finding import build_finding
 from qlint.rulebook.uncertainty import judge
@@ -60,7 +66,7 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
         impact=_impact(recipe, context, memory, forecast),
         supporting=(
             "qlint's budget for a 7B model: LoRA and optimizer state under 1 GB, r 8, alpha 16",
-            "adapters stay in float32 over a quantised base (PEFT), and so do their gradients",
+            _dtype(recipe),
         ),
         opposing=(
             "PEFT's MetaMathQA runs, r 32 to 64: only +1.2 % memory and +2.6 % time",
@@ -69,6 +75,12 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
         settle=f"qlint plan {recipe.source.path} --set lora_r=8",
         fix="Set r to 8 with alpha 16, and raise it only while the evaluation loss gains from it.",
     )
+
+
+def _dtype(recipe: Recipe) -> str:
+    if adapter_bytes(recipe) == 2:
+        return "TRL trains adapters over a quantised base in bfloat16: half of what float32 takes"
+    return "adapters stay in float32 over a quantised base (PEFT), and so do their gradients"
 
 
 def _share_of_line(rank: int, memory: AdapterMemory | None, context: Context) -> float:

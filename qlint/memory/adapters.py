@@ -2,7 +2,8 @@
 
 An adapter on a linear layer of ``inputs`` x ``outputs`` holds A (r x inputs) and B (outputs x r),
 so ``r * (inputs + outputs)`` parameters. PEFT keeps them in float32 over a quantised base
-(``autocast_adapter_dtype``), so each costs 4 bytes, its gradient 4 more, and 32-bit Adam 8.
+(``autocast_adapter_dtype``), so each costs 4 bytes, its gradient 4 more, and 32-bit Adam 8;
+trainers of TRL halve that (:mod:`qlint.memory.adapter_dtype`).
 """
 
 from __future__ import annotations
@@ -23,9 +24,6 @@ __all__ = [
     "bits_per_parameter",
     "optimizer_kind",
 ]
-
-BYTES_PER_ADAPTER_PARAMETER = 4
-BYTES_PER_GRADIENT = 4
 
 
 class AdapterMemory(Record):
@@ -66,9 +64,11 @@ def adapter_memory(
     target_modules: str | Sequence[str],
     optimizer: OptimizerKind | None,
     dora: bool = False,
+    size: int = 4,
 ) -> AdapterMemory | None:
     """Bytes for adapters, gradients and optimizer state, or None where the targets are unclear.
 
+    ``size`` is the bytes of an adapter's element, 4 (float32) or 2 (bfloat16).
     With an unknown optimizer (None) the state counts nothing, which makes the sum a lower bound.
     """
     parameters = adapter_parameters(model, rank, target_modules, dora)
@@ -77,9 +77,9 @@ def adapter_memory(
         return None
     return AdapterMemory(
         parameters=parameters,
-        weight_bytes=parameters * BYTES_PER_ADAPTER_PARAMETER,
-        gradient_bytes=parameters * BYTES_PER_GRADIENT,
-        state_bytes=optimizer.state_bytes(_matrices(adapted, rank)) if optimizer else 0,
+        weight_bytes=parameters * size,
+        gradient_bytes=parameters * size,
+        state_bytes=optimizer.state_bytes(_matrices(adapted, rank), size) if optimizer else 0,
         paged=optimizer.paged if optimizer else False,
     )
 

@@ -61,3 +61,12 @@ class Answers:
     def reason(self, name: str) -> str:
         """Why a field is not known."""
         return self.recipe[name].reason or "the recipe does not say"
+
+
+def before(recipe: Recipe, library: str, major: int, minor: int, otherwise: bool = False) -> bool:
+    """True where the version whose defaults were used is older; ``otherwise`` if unknown."""
+    version = recipe.versions.get(library, {}).get("version", "")
+    parts = version.split(".")[:2]
+    if len(parts) < 2 or not all(part.isdigit() for part in parts):
+        return otherwise
+    return (int(parts[0]), int(parts[1])) < (major, minor)

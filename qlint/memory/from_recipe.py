@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from qlint.knowledge.models import Model, find_model
-from qlint.memory.answers import Answers, Assumption
+from qlint.memory.adapter_dtype import adapter_dtype
+from qlint.memory.answers import Answers, Assumption, before
 from qlint.memory.job import Attention, Job, Loss, Precision
 from qlint.memory.optimizer import is_modelled
 from qlint.memory.processes import processes_of
@@ -97,33 +98,17 @@ def _base(answers: Answers, model: Model) -> dict[str, Any]:
         "double_quant": four and answers.flag("double_quant"),
         "compute_dtype": compute if compute in DTYPES else base,
         "base_dtype": loaded,
-        "dequantises_twice": _before(answers.recipe, "bitsandbytes", 0, 50),
+        "dequantises_twice": before(answers.recipe, "bitsandbytes", 0, 50),
         "autocast": mixed,
-        "adapter_dtype": _adapter_dtype(answers, quantised, loaded),
+        "adapter_dtype": adapter_dtype(answers.recipe, quantised, loaded),
         "kbit_prepare": quantised and _prepared(answers),
-        "quantises_subclasses": _before(answers.recipe, "transformers", 5, 5),
+        "quantises_subclasses": before(answers.recipe, "transformers", 5, 5),
         "quantised_experts": quantised and _experts(answers, model),
     }
 
 
-def _adapter_dtype(answers: Answers, quantised: bool, loaded: Precision) -> Precision:
-    """float32, but for two cases.
-
-    PEFT 0.7 to 0.11 over a base of floating-point numbers takes the dtype of that (``update_layer``
-    in ``peft/tuners/lora/layer.py``), and TRL's ``SFTTrainer`` from 0.26 on trains adapters over a
-    quantised base in bfloat16 (``trl/trainer/sft_trainer.py``), as the QLoRA paper did.
-    """
-    recipe = answers.recipe
-    trainer = answers.text("trainer") or ""
-    in_trl = trainer.endswith("SFTTrainer") and recipe.framework != "unsloth"
-    if quantised and in_trl and not _before(recipe, "trl", 0, 26, True):
-        return "bfloat16"
-    takes_over = _before(recipe, "peft", 0, 12) and not _before(recipe, "peft", 0, 7)
-    return loaded if takes_over and not quantised else "float32"
-
-
 def _experts(answers: Answers, model: Model) -> bool:
-    older = _before(answers.recipe, "transformers", 5, 0)
+    older = before(answers.recipe, "transformers", 5, 0)
     mixture = any(block.mixture is not None for block in model.blocks)
     if mixture and answers.recipe.framework not in ("transformers", "trl"):
         why = "the framework may load experts in its own way"
@@ -172,7 +157,7 @@ def _run(answers: Answers) -> dict[str, Any]:
         "packing": packing,
         "padding": not packing and isinstance(batch, int) and batch > 1,
         "loss": _loss(answers),
-        "checkpoints_around_layers": _before(answers.recipe, "transformers", 4, 52),
+        "checkpoints_around_layers": before(answers.recipe, "transformers", 4, 52),
         **processes_of(answers),
     }
 
@@ -200,7 +185,7 @@ def _prepared(answers: Answers) -> bool:
         return False
     trainer = answers.text("trainer") or ""
     inside_trl = trainer.endswith(("SFTTrainer", "DPOTrainer", "KTOTrainer", "ORPOTrainer"))
-    if inside_trl and _before(answers.recipe, "trl", 0, 25):
+    if inside_trl and before(answers.recipe, "trl", 0, 25):
         return bool(answers.assume("kbit_prepare", True, "TRL before 0.25 prepares the model"))
     return False
 
@@ -216,27 +201,18 @@ def _loss(answers: Answers) -> Loss:
         return _whole_logits(answers.recipe)
     written = answers.recipe.fact("loss_type")
     # "nll" is computed in chunks from 1.15; before, that is a type of its own, the default from 1.8
-    whole = ("dft",) if not _before(answers.recipe, "trl", 1, 15, True) else ("dft", "nll")
+    whole = ("dft",) if not before(answers.recipe, "trl", 1, 15, True) else ("dft", "nll")
     if written == "chunked_nll":
         return Loss.CHUNKED
-    chunked = written not in whole and not _before(answers.recipe, "trl", 1, 8, True)
+    chunked = written not in whole and not before(answers.recipe, "trl", 1, 8, True)
     return Loss.CHUNKED if chunked else _whole_logits(answers.recipe)
 
 
 def _whole_logits(recipe: Recipe) -> Loss:
     """What transformers makes of logits that exist in full: its versions differ."""
-    if _before(recipe, "transformers", 4, 46):
+    if before(recipe, "transformers", 4, 46):
         return Loss.UPCAST
-    return Loss.SHIFTED if _before(recipe, "transformers", 4, 49) else Loss.FULL
-
-
-def _before(recipe: Recipe, library: str, major: int, minor: int, otherwise: bool = False) -> bool:
-    """True where the version whose defaults were used is older; ``otherwise`` if unknown."""
-    version = recipe.versions.get(library, {}).get("version", "")
-    parts = version.split(".")[:2]
-    if len(parts) < 2 or not all(part.isdigit() for part in parts):
-        return otherwise
-    return (int(parts[0]), int(parts[1])) < (major, minor)
+    return Loss.SHIFTED if before(recipe, "transformers", 4, 49) else Loss.FULL
 
 
 def _length(answers: Answers, model: Model) -> int:

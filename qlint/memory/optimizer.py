@@ -56,9 +56,9 @@ class OptimizerKind(Record):
         scale = 4 / _SCALE_BLOCK[self.bits] if self.bits in _SCALE_BLOCK else 0.0
         return moments * (self.bits / 8 + scale)
 
-    def state_bytes(self, matrices: Iterable[tuple[int, int]]) -> int:
-        """Bytes of state for float32 matrices of these shapes (rows, columns)."""
-        return sum(self.state_of(rows, columns) for rows, columns in matrices)
+    def state_bytes(self, matrices: Iterable[tuple[int, int]], size: int = 4) -> int:
+        """Bytes of state for matrices (rows, columns) of ``size`` bytes an element."""
+        return sum(self.state_of(rows, columns, size) for rows, columns in matrices)
 
     def state_of(self, rows: int, columns: int, size: int = 4) -> int:
         """Bytes of state for one trained matrix of ``size`` bytes an element."""

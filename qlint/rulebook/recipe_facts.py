@@ -7,8 +7,10 @@ import re
 from collections.abc import Sequence
 
 from qlint.knowledge.models import Model, billions_in_name, find_model
+from qlint.memory.adapter_dtype import adapter_dtype
 from qlint.memory.adapters import AdapterMemory, adapter_memory
 from qlint.memory.optimizer import OptimizerKind, optimizer_kind
+from qlint.memory.step.precision import SIZES
 from qlint.recipe import Recipe, State
 from qlint.rulebook.rule import Context
 
@@ -125,7 +127,13 @@ def adapter_memory_of(
     model, targets = model_of(recipe, context), targets_of(recipe)
     if model is None or targets is None:
         return None
-    return adapter_memory(model, rank, targets, optimizer, recipe.value("use_dora") is True)
+    dora = recipe.value("use_dora") is True
+    return adapter_memory(model, rank, targets, optimizer, dora, adapter_bytes(recipe))
+
+
+def adapter_bytes(recipe: Recipe) -> int:
+    """Bytes of an adapter's element over a quantised base: 4, or 2 where TRL casts to bfloat16."""
+    return SIZES[adapter_dtype(recipe, quantised=True, loaded="bfloat16")]
 
 
 def _model_name(recipe: Recipe) -> str | None:

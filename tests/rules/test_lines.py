@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -290,3 +291,20 @@ def test_a_default_points_at_the_run() -> None:
     assert "Default optimizer adamw_torch (transformers 4.56.2's default) keeps" in finding.message
     assert finding.impact is not None
     assert "save 0.04 GB" in finding.impact
+
+
+@pytest.mark.parametrize(
+    ("trainer", "cost", "bits"),
+    [("Trainer", "2.6 GB", "32 bits"), ("SFTTrainer", "1.3 GB", "16 bits")],
+)
+def test_figures_count_adapters_in_the_dtype_they_are_trained_in(
+    trainer: str, cost: str, bits: str
+) -> None:
+    """TRL casts them to bfloat16, and the state of PyTorch's AdamW has the adapters' dtype."""
+    shaped: dict[str, Any] = {"model_name": "meta-llama/Llama-2-7b-hf", "lora_r": 64}
+    run = recipe(trainer=trainer, optim="adamw_torch", target_modules="all-linear", **shaped)
+    run = replace(run, versions={"trl": {"version": "1.16.0", "source": "a lock file"}})
+    (rank,) = findings("QL104", run)
+    (optimizer,) = findings("QL105", run)
+    assert f"costs {cost}" in rank.message
+    assert f"keeps its state in {bits}" in optimizer.message

@@ -75,7 +75,7 @@ def _examine(recipe: Recipe, context: Context) -> Finding | None:
         impact=_impact(recipe, context, forecast),
         supporting=(
             "q,v to all: +2 % memory (torchtune, r 8, checkpointing), +17 % (Raschka, without)",
-            "torchtune quantises only the adapted layers: there a target is one pass more",
+            "torchtune before 0.3 quantises adapted layers only: there a target is one pass more",
         ),
         opposing=(
             "bitsandbytes dequantises each Linear4bit, adapter or not, so few targets save none",

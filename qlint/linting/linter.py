@@ -14,8 +14,8 @@ from qlint.linting.report import Report
 from qlint.linting.session import Session, common_folder, evidence_near
 from qlint.readers.gate import holds_launch, holds_run, launches
 from qlint.readers.input_kinds import KNOWN_INPUTS, is_input, is_launcher, starts_shell
+from qlint.type_checking import TYPE_CHECKING
 
-TYPE_CHECKING = False  # as type checkers know it, without the cost of importing typing
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias

@@ -49,12 +49,13 @@ class OptimizerKind(Record):
         """True where the moments are kept in 32 bits for every parameter."""
         return self.bits == 32 and self.family in _MOMENTS
 
-    @property
-    def bytes_per_parameter(self) -> float:
-        """Bytes of moments and their scales for one parameter; 0 for the factored families."""
+    def bytes_per_parameter(self, size: int = 4) -> float:
+        """Bytes of moments and their scales for a parameter of ``size`` bytes; 0 for the factored
+        families."""
         moments = _MOMENTS.get(self.family, 0) + self.extra_moments
-        scale = 4 / _SCALE_BLOCK[self.bits] if self.bits in _SCALE_BLOCK else 0.0
-        return moments * (self.bits / 8 + scale)
+        if self.bits in _SCALE_BLOCK:
+            return moments * (self.bits / 8 + 4 / _SCALE_BLOCK[self.bits])
+        return moments * (size if self.follows_parameters else self.bits / 8)
 
     def state_bytes(self, matrices: Iterable[tuple[int, int]], size: int = 4) -> int:
         """Bytes of state for matrices (rows, columns) of ``size`` bytes an element."""

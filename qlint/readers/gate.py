@@ -9,8 +9,8 @@ be given to libcst without fear for time, memory or the interpreter's stack.
 from __future__ import annotations
 
 from qlint.readers.prefilter import holds_launch, holds_run, launches
+from qlint.type_checking import TYPE_CHECKING
 
-TYPE_CHECKING = False  # as type checkers know it, without the cost of importing typing
 if TYPE_CHECKING:
     from qlint.recipe import Problem
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 
-TYPE_CHECKING = False  # as type checkers know it, without the cost of importing typing
+from qlint.type_checking import TYPE_CHECKING
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

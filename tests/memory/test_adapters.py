@@ -97,7 +97,7 @@ def test_a_pattern_that_could_run_away_is_not_tried(text: str) -> None:
 def test_optimizers(name: str, bits: int, paged: bool, size: float) -> None:
     kind = optimizer_kind(name)
     assert kind is not None
-    assert (kind.bits, kind.paged, kind.bytes_per_parameter) == (bits, paged, size)
+    assert (kind.bits, kind.paged, kind.bytes_per_parameter()) == (bits, paged, size)
 
 
 def test_adafactor_keeps_rows_and_columns() -> None:

@@ -19,6 +19,9 @@ from recipe_building import (
     written,
 )
 
+from qlint.knowledge.models import find_model
+from qlint.memory.adapters import adapter_memory
+from qlint.memory.optimizer import optimizer_kind
 from qlint.rulebook.registry import all_rules
 
 ALL_SEVEN = [*QKV, "o_proj", *FFN]
@@ -308,3 +311,28 @@ def test_figures_count_adapters_in_the_dtype_they_are_trained_in(
     (optimizer,) = findings("QL105", run)
     assert f"costs {cost}" in rank.message
     assert f"keeps its state in {bits}" in optimizer.message
+
+
+@pytest.mark.parametrize("trainer", ["Trainer", "SFTTrainer"])
+def test_what_a_7b_is_said_to_save_is_what_the_memory_model_counts(trainer: str) -> None:
+    model = find_model("meta-llama/Llama-2-7b-hf")
+    assert model is not None
+    run = replace(
+        recipe(trainer=trainer, optim="adamw_torch"),
+        versions={"trl": {"version": "1.16.0", "source": "a lock file"}},
+    )
+    (finding,) = findings("QL105", run)
+    (said,) = [text for text in finding.evidence.supporting if text.startswith("a 7B model")]
+    size = 2 if trainer == "SFTTrainer" else 4
+    full, small = optimizer_kind("adamw_torch"), optimizer_kind("adamw_8bit")
+    cases: list[tuple[int, Any]] = [(8, QKV), (16, "all-linear"), (64, "all-linear")]
+    saved = []
+    for rank, targets in cases:
+        now = adapter_memory(model, rank, targets, full, size=size)
+        then = adapter_memory(model, rank, targets, small, size=size)
+        assert now is not None
+        assert then is not None
+        saved.append((now.state_bytes - then.state_bytes) / 1e9)
+    assert [float(word) for word in said.split() if word.startswith("0.")] == [
+        pytest.approx(one, abs=0.006) for one in saved
+    ]

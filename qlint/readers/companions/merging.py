@@ -16,10 +16,10 @@ _SHARING = {
 }
 """Facts of a recipe, and what companions call them: FSDP's own file leaves its prefix out."""
 _OVER_TRAINER = frozenset({
-    "axolotl", "llamafactory", "swift", "trl", "alignment_handbook", "autotrain",
-    "training_arguments", "unsloth",
+    "axolotl", "llamafactory", "ms-swift", "alignment-handbook", "autotrain", "trl",
 })  # fmt: skip
-"""Frameworks that hand what they read to transformers' TrainingArguments and Trainer."""
+"""Frameworks, as recipes name them, that hand what they read to transformers' TrainingArguments and
+Trainer, and whose runs name no trainer."""
 
 
 class Merging:

@@ -94,18 +94,31 @@ def test_values_that_differ_are_conflicts(tmp_path: Path, name: str, more: dict[
     assert only(reading)[name].origin[0].path != "ds.json", "the run's own value stays"
 
 
-def test_a_framework_over_the_trainer_is_compared_like_it(tmp_path: Path) -> None:
-    text = (
+OVER_TRAINER = {
+    "accelerate launch --num_processes 2 -m axolotl.cli.train a.yaml": (
         "base_model: meta-llama/Llama-3.1-8B\nadapter: qlora\nload_in_4bit: true\nlora_r: 8\n"
         "lora_target_linear: true\nmicro_batch_size: 2\ndatasets:\n  - path: a\n    type: alpaca\n"
         "learning_rate: 1e-4\nbf16: true\ndeepspeed: ds.json\n"
-    )
-    files = {
-        "a.yaml": text,
-        "ds.json": zero(fp16={"enabled": True}, train_micro_batch_size_per_gpu=4),
-    }
-    write(tmp_path, files)
-    line = "accelerate launch --num_processes 2 -m axolotl.cli.train a.yaml"
+    ),
+    "llamafactory-cli train a.yaml": (
+        "model_name_or_path: meta-llama/Llama-3.1-8B\nstage: sft\ndo_train: true\n"
+        "finetuning_type: lora\nquantization_bit: 4\nlora_target: all\ndataset: a\n"
+        "template: llama3\noutput_dir: out\nper_device_train_batch_size: 2\nbf16: true\n"
+        "learning_rate: 1.0e-4\ndeepspeed: ds.json\n"
+    ),
+    "swift sft --config a.yaml": (
+        "model: Qwen/Qwen2.5-7B-Instruct\ntrain_type: lora\nquant_method: bnb\nquant_bits: 4\n"
+        "dataset: [a]\nper_device_train_batch_size: 2\nlearning_rate: 1e-4\n"
+        "bf16: true\nfp16: false\n"
+        "deepspeed: ds.json\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("line", OVER_TRAINER)
+def test_a_framework_over_the_trainer_is_compared_like_it(tmp_path: Path, line: str) -> None:
+    more: dict[str, Any] = {"fp16": {"enabled": True}, "train_micro_batch_size_per_gpu": 4}
+    write(tmp_path, {"a.yaml": OVER_TRAINER[line], "ds.json": zero(**more)})
     reading = follow([command(line, str(tmp_path))], request(tmp_path), str(tmp_path / "run.sh"))
     assert {key for key, *_ in conflicts(reading)} == {"per_device_train_batch_size", "fp16"}
     messages = [note.message for note in reading.notes if note.kind == "conflict"]

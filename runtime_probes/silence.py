@@ -10,21 +10,12 @@ import warnings
 from collections.abc import Iterator
 
 _LIBRARIES = ("accelerate", "bitsandbytes", "datasets", "peft", "torch", "transformers", "trl")
+_STANDARD_ERROR = 2
 
 
 def import_libraries() -> None:
-    """Import what takes seconds, without what it has to say about itself.
-
-    torch reads only then how much its profiler is to print.
-    """
-    name = "KINETO_LOG_LEVEL"
-    given = os.environ.get(name)
-    os.environ.setdefault(name, "99")
-    try:
-        importlib.import_module("torch")
-    finally:
-        if given is None:
-            del os.environ[name]
+    """Import what takes seconds, without what it has to say about itself."""
+    importlib.import_module("torch")
     with quiet_libraries():
         for library in ("bitsandbytes", "transformers", "peft"):
             importlib.import_module(library)
@@ -43,6 +34,23 @@ def quiet_libraries() -> Iterator[None]:
     finally:
         for name, level in before.items():
             logging.getLogger(name).setLevel(level)
+
+
+@contextlib.contextmanager
+def quiet_profiler() -> Iterator[None]:
+    """Without what torch's profiler writes to standard error past Python."""
+    try:
+        kept = os.dup(_STANDARD_ERROR)
+    except OSError:  # The process was started without one.
+        yield
+        return
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), _STANDARD_ERROR)
+    try:
+        yield
+    finally:
+        os.dup2(kept, _STANDARD_ERROR)
+        os.close(kept)
 
 
 @contextlib.contextmanager

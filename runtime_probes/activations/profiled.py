@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..silence import quiet_profiler
 from .steps import Work, collected, unmarked
 
 METHOD = "torch.profiler's memory events of another step"
@@ -11,7 +12,8 @@ def peak_bytes(work: Work) -> int:
     """The most that ``work`` had allocated at once beside what was there before, in bytes."""
     from torch.profiler import ProfilerActivity, profile
 
-    with collected(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    recorded = profile(activities=[ProfilerActivity.CPU], profile_memory=True)
+    with collected(), quiet_profiler(), recorded as profiler:
         unmarked(work)
     events = [
         event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"

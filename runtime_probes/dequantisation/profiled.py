@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from ..silence import quiet_profiler
+
 METHOD = "kernel time of kDequantizeBlockwise in one profiled step"
 
 
@@ -25,7 +27,7 @@ def profiled_step(work: Callable[[], object]) -> KernelTime:
     from torch.profiler import ProfilerActivity, profile
 
     torch.cuda.synchronize()
-    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+    with quiet_profiler(), profile(activities=[ProfilerActivity.CUDA]) as profiler:
         work()
         torch.cuda.synchronize()
     return kernel_time(

@@ -107,6 +107,14 @@ def test_a_model_is_measured_where_it_is_and_left_as_it_was() -> None:
     assert torch.equal(torch.get_rng_state(), random)
 
 
+def test_a_quiet_measurement_prints_nothing_not_even_from_native_code(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with qlint.probe(random_model(), batches(6), steps=2, only=("activations",), quiet=True) as one:
+        assert one.report()["probes"]["activations"]["peak_bytes"] > 0
+    assert capfd.readouterr() == ("", "")
+
+
 def test_what_cannot_be_measured_is_one_sentence() -> None:
     model = random_model()
     with pytest.raises(UsageError, match="fewer than one step"):

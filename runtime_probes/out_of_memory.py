@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
 import torch
+
+from .replay.device import give_back
 
 Result = TypeVar("Result")
 HELD = "A trial ran out of memory"
@@ -32,20 +33,19 @@ def attempt(action: Callable[[], Result], clean: Callable[[], None]) -> Result |
     try:
         return action()
     except RuntimeError as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         traceback.clear_frames(error.__traceback__)
     clean()
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    give_back()
     left = _allocated() - before
     if left > _SLACK:
         raise MemoryHeld(f"{HELD}, and {left / 2**20:.0f} MiB of it could not be freed.")
     return None
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether it says so: libraries, and kernels that are loaded late, have no class for it."""
     text = str(error).lower()
     return isinstance(error, torch.cuda.OutOfMemoryError) or any(words in text for words in _WORDS)
 

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from .activations.duration import SPENT, search_seconds
+from .capture.patches import Patches
 from .dequantisation.clock import step_seconds
 from .dequantisation.steady import steady
 from .environment import devices_of, environment, gpu_index
@@ -19,6 +21,7 @@ from .measurement import Measurement
 from .out_of_memory import MemoryHeld, attempt
 from .progress import Progress, Tell, nothing
 from .replay.device import release
+from .replay.paged import keep_pages
 from .replay.run import Run
 from .replay.state import State
 
@@ -38,6 +41,10 @@ class Wanted(NamedTuple):
     no_learning_rate: str | None = None
     """Why a learning rate would mean nothing here."""
 
+    def wants(self, name: str) -> bool:
+        """Whether the probe of that name is asked for."""
+        return not self.only or name in self.only
+
 
 class Probe(NamedTuple):
     """One probe: its name on the command line, its key in the report, and what it does."""
@@ -50,6 +57,9 @@ class Probe(NamedTuple):
     """About how many training steps it takes."""
     adapts: bool = False
     """It does as much as its budget of time allows."""
+    search_seconds: Callable[[float, float], float] = lambda seconds, growth: 0.0
+    """What a search takes beside them, where a step takes ``seconds`` and one that fills the card
+    is ``growth`` times as large."""
 
 
 def _dequantisation(run: Run, wanted: Wanted, _: Tell) -> dict[str, Any]:
@@ -61,7 +71,10 @@ def _dequantisation(run: Run, wanted: Wanted, _: Tell) -> dict[str, Any]:
 def _activations(run: Run, wanted: Wanted, _: Tell) -> dict[str, Any]:
     from .activations import probe
 
-    return _complete(probe.measure(run, wanted.steps).as_json())
+    seconds = wanted.budget_seconds
+    if seconds is not None and wanted.wants("lr") and wanted.no_learning_rate is None:
+        seconds /= 2  # What comes after it makes do with what is left, but needs some.
+    return _complete(probe.measure(run, wanted.steps, seconds).as_json())
 
 
 def _learning_rate(run: Run, wanted: Wanted, tell: Tell) -> dict[str, Any]:
@@ -97,6 +110,7 @@ PROBES = (
         "activation memory",
         _activations,
         lambda wanted: 30,
+        search_seconds=search_seconds,
     ),
     Probe(
         "lr",
@@ -121,16 +135,17 @@ def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progres
     state = run.save()
     deadline = None if wanted.budget_seconds is None else time.monotonic() + wanted.budget_seconds
     watch = GpuWatch(gpu_index(device))
-    with watch:
+    with watch, Patches() as patches:
+        keep_pages(patches, run.optimizer)
         try:
             result.probes[TRAINED] = _isolated(run, state, _count_trained, wanted, nothing)
             wanted = _estimated(run, device, wanted, progress)
             state.restore()
             for probe in PROBES:
-                if wanted.only and probe.name not in wanted.only:
+                if not wanted.wants(probe.name):
                     result.probes[probe.key] = _skipped("not asked for")
                 elif deadline is not None and time.monotonic() > deadline:
-                    result.probes[probe.key] = _skipped("the time budget was spent")
+                    result.probes[probe.key] = _skipped(SPENT)
                 else:
                     if deadline is not None:
                         wanted = wanted._replace(budget_seconds=deadline - time.monotonic())
@@ -154,6 +169,7 @@ def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progres
     A step that does not fit the card is found here as well, and is left to the probes to report.
     """
     windows = run.windows
+    before = _allocated(device)
 
     def step() -> None:
         run.forward_backward(windows[0])
@@ -176,6 +192,8 @@ def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progres
     if budget is not None and fixed > budget:
         wanted = wanted._replace(steps=min(steps, max(_FEWEST_STEPS, int(steps * budget / fixed))))
     total = seconds * (_passes(wanted, adapts=False) + _passes(wanted, adapts=True))
+    growth = _growth(device, before)
+    total += sum(one.search_seconds(seconds, growth) for one in PROBES if wanted.wants(one.name))
     if budget is not None:
         total = min(total, budget)
     progress.say(
@@ -190,8 +208,26 @@ def _passes(wanted: Wanted, *, adapts: bool) -> int:
     return sum(
         probe.passes(wanted)
         for probe in PROBES
-        if probe.adapts is adapts and (not wanted.only or probe.name in wanted.only)
+        if probe.adapts is adapts and wanted.wants(probe.name)
     )
+
+
+def _allocated(device: torch.device) -> int:
+    """Bytes of tensors on a card; the peak begins there again."""
+    if device.type != "cuda":
+        return 0
+    torch.cuda.reset_peak_memory_stats(device)
+    return int(torch.cuda.memory_allocated(device))
+
+
+def _growth(device: torch.device, before: int) -> float:
+    """How many times as large a step that fills the card is as those since ``before``; 0 without
+    a card."""
+    if device.type != "cuda":
+        return 0.0
+    free, _ = torch.cuda.mem_get_info(device)
+    room = free + torch.cuda.memory_reserved(device) - before
+    return float(room / max(1, torch.cuda.max_memory_allocated(device) - before))
 
 
 def _isolated(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
+from .activations.duration import SPENT
 from .capture import folders, loops, trainers, uncaptured, unsupported
 from .capture.failures import explained
 from .capture.guards import guard
@@ -23,7 +24,7 @@ from .progress import Progress
 from .replay.run import Run
 from .silence import quiet_replay
 
-_NOT_RUN = ("not asked for", "interrupted", "the time budget was spent")
+_NOT_RUN = ("not asked for", "interrupted", SPENT)
 HELD_OUT = 4
 """Windows that are recorded beside those to train on, to judge by."""
 

@@ -42,6 +42,11 @@ def of_dataset(trainer: Any, rows: int) -> tuple[Any, str] | None:
         return None
 
 
+def rows_to_look_at(count: int) -> range:
+    """Numbers of rows of a dataset of ``count``, which may be too many to look at."""
+    return range(0, count, max(1, -(-count // _MOST_ROWS)))
+
+
 def _keeps_order(trainer: Any) -> bool:
     arguments = getattr(trainer, "args", None)
     strategy = getattr(arguments, "train_sampling_strategy", None)
@@ -53,7 +58,7 @@ def _keeps_order(trainer: Any) -> bool:
 
 def _longest_rows(dataset: Any, count: int, rows: int) -> tuple[Sequence[int], int]:
     """The longest rows, and how many were looked at."""
-    numbers = range(0, count, max(1, -(-count // _MOST_ROWS)))
+    numbers = rows_to_look_at(count)
     lengths = sorted(_lengths(dataset, numbers), reverse=True)
     return [number for length, number in lengths[:rows] if length], len(numbers)
 

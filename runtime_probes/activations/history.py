@@ -30,8 +30,10 @@ _ROUNDED = 512
 
 
 def has_marks() -> bool:
-    """Whether this release of PyTorch can mark allocations."""
-    return hasattr(torch.cuda.memory, "_set_memory_metadata")
+    """Whether this release of PyTorch can mark allocations, and its allocator is the one that
+    remembers them: others ignore the marks and refuse to keep a history."""
+    marks = hasattr(torch.cuda.memory, "_set_memory_metadata")
+    return marks and torch.cuda.memory.get_allocator_backend() == "native"
 
 
 def traced(run: Run, windows: list[Window], work: Work, device: torch.device) -> Trace:
@@ -41,7 +43,10 @@ def traced(run: Run, windows: list[Window], work: Work, device: torch.device) ->
         mark_backward(patches, marks.enter)
         in_backward_thread(device, lambda: _mark("backward", ""))
         before = _resident_bytes(run, windows, torch.cuda.memory_allocated(device))
-        torch.cuda.memory._record_memory_history("all", context=None, max_entries=_ENTRIES)
+        # No stack is kept; asking for Python's alone spares torch from learning to unwind C++.
+        torch.cuda.memory._record_memory_history(
+            "all", context=None, stacks="python", max_entries=_ENTRIES
+        )
         try:
             work(marks.enter)
             torch.cuda.synchronize(device)

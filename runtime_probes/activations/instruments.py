@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ..out_of_memory import attempt
 from ..replay.device import release
 from ..replay.run import Run
 from ..replay.window import Window
@@ -80,26 +81,26 @@ class OnCuda:
 
     def height(self, work: Work, windows: list[Window], limit: int | None = None) -> int | None:
         """The bytes of the peak, or None where it does not fit the card, or ``limit`` of it."""
-        try:
+
+        def run() -> int:
             self._reset()
             with collected(), self._limited(limit):
                 unmarked(work)
                 torch.cuda.synchronize(self.device)
             return int(torch.cuda.max_memory_allocated(self.device))
-        except torch.cuda.OutOfMemoryError:
-            pass  # Its traceback holds the step's tensors: go on outside of the handler.
-        release(self.run)
-        return None
+
+        return attempt(run, lambda: release(self.run))
 
     def capacity_bytes(self) -> int | None:
-        """What this process has of the card, and what is free."""
-        free, _ = torch.cuda.mem_get_info(self.device)
-        return int(free + torch.cuda.memory_reserved(self.device))
+        """What this process has of the card, and what is free, within a limit that it has set."""
+        free, total = torch.cuda.mem_get_info(self.device)
+        allowed = int(total * _fraction(self.device))
+        return min(int(free + torch.cuda.memory_reserved(self.device)), allowed)
 
     def cross_check(self, work: Work, peak: Peak) -> dict[str, Any]:
         """What the history adds up to, against the allocator's count."""
         if not history.has_marks():
-            return {"skipped": "this release of PyTorch cannot mark allocations"}
+            return {"skipped": "this release or allocator of PyTorch cannot mark allocations"}
         return {
             "method": "sum of the allocator's history",
             "peak_bytes": sum(peak.by_kind.values()),
@@ -136,11 +137,18 @@ class OnCuda:
             yield
             return
         _, total = torch.cuda.mem_get_info(self.device)
-        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total), self.device)
+        before = _fraction(self.device)
+        torch.cuda.set_per_process_memory_fraction(min(before, limit / total), self.device)
         try:
             yield
         finally:
-            torch.cuda.set_per_process_memory_fraction(1.0, self.device)
+            torch.cuda.set_per_process_memory_fraction(before, self.device)
+
+
+def _fraction(device: torch.device) -> float:
+    """What the process may take of the card; older releases of PyTorch do not say it."""
+    read = getattr(torch.cuda, "get_per_process_memory_fraction", None)
+    return 1.0 if read is None else float(read(device))
 
 
 def instrument(run: Run, device: torch.device) -> OnProcessor | OnCuda:

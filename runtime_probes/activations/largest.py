@@ -24,17 +24,23 @@ class Largest(NamedTuple):
 
 
 def largest(
-    peak_at: Callable[[int], int | None], known: tuple[int, int], guess: int, step: int, limit: int
+    peak_at: Callable[[int], int | None],
+    known: tuple[int, int],
+    guess: int,
+    step: int,
+    limit: int,
+    allowed: Callable[[int], bool] = lambda size: True,
 ) -> Largest:
     """Search multiples of ``step`` from ``known``, a size that fits with its peak, up to ``limit``.
 
-    ``peak_at`` runs a size and gives its peak, or None where it does not fit.
+    ``peak_at`` runs a size and gives its peak, or None where it does not fit. The search ends
+    before a size that is not ``allowed``.
     """
     found = Largest(known[0], None, known[1])
     size = guess
     for _ in range(_MOST_RUNS):
         size = _between(found, size, step, limit)
-        if size <= found.fits:
+        if size <= found.fits or not allowed(size):
             break
         peak = peak_at(size)
         found = found._replace(fails=size) if peak is None else Largest(size, found.fails, peak)

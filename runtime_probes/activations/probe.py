@@ -8,31 +8,34 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from ..capture.patches import Patches
+from ..out_of_memory import MemoryHeld, attempt
 from ..replay.device import device_of, release
 from ..replay.run import Run
 from ..replay.window import Window
 from . import checkpointing
-from .fitting import NO_CARD, Fitting
+from .duration import SPENT, Deadline
+from .fitting import Fitting
 from .generation import NothingGenerated, generation
 from .instruments import OnCuda, OnProcessor, instrument
 from .longest import Longest, longest, reshaped
 from .peak import Peak
 from .prediction import AutocastWatch, prediction
 from .result import Activations, Mode
-from .steps import Work, evaluation, training
+from .steps import Work, evaluation, training, why
 
-_OUT_OF_MEMORY = "out of memory"
+OUT_OF_MEMORY = "out of memory"
 _FRACTIONS = (1, 2, 4)
 """The length is divided by these for the scaling."""
 _SHORTEST = 16
 
 
-def measure(run: Run, steps: int = 20) -> Activations:
+def measure(run: Run, steps: int = 20, seconds: float | None = None) -> Activations:
     """Measure about ten steps of one or two micro-batches; ``steps`` does not change that.
 
     On a card it takes some more, to find what fits. Optimizer state exists before the first of
-    them. The run is as before when it returns.
+    them. After ``seconds`` nothing more is begun. The run is as before when it returns.
     """
+    deadline = Deadline(seconds)
     device = device_of(run)
     if device.type not in ("cpu", "cuda"):
         return Activations(skipped=f"there is no instrument for device {device.type}")
@@ -40,11 +43,13 @@ def measure(run: Run, steps: int = 20) -> Activations:
         batch = longest(run)
     except ValueError as error:
         return Activations(skipped=str(error))
-    return measured(run, batch, instrument(run, device))
+    return measured(run, batch, instrument(run, device), deadline)
 
 
-def measured(run: Run, batch: Longest, instrument: OnProcessor | OnCuda) -> Activations:
-    """Measure steps on ``batch`` with ``instrument``."""
+def measured(
+    run: Run, batch: Longest, instrument: OnProcessor | OnCuda, deadline: Deadline
+) -> Activations:
+    """Measure steps on ``batch`` with ``instrument``; past the deadline, the peak alone."""
     state = run.save()
     try:
         watch = AutocastWatch(run.model, instrument.device)
@@ -53,7 +58,7 @@ def measured(run: Run, batch: Longest, instrument: OnProcessor | OnCuda) -> Acti
         finally:
             watch.end()
         run.update()
-        return _Probe(run, batch, instrument).measured(watch.dtype)
+        return _Probe(run, batch, instrument, deadline).measured(watch.dtype)
     finally:
         state.restore()
 
@@ -61,8 +66,11 @@ def measured(run: Run, batch: Longest, instrument: OnProcessor | OnCuda) -> Acti
 class _Probe:
     """Takes the peaks, one after the other."""
 
-    def __init__(self, run: Run, batch: Longest, instrument: OnProcessor | OnCuda) -> None:
+    def __init__(
+        self, run: Run, batch: Longest, instrument: OnProcessor | OnCuda, deadline: Deadline
+    ) -> None:
         self.run = run
+        self.deadline = deadline
         self.batch = batch
         self.window = batch.window(run)
         self.instrument = instrument
@@ -71,14 +79,14 @@ class _Probe:
         work = training(self.run, self.window)
         peak = self._peak(work, self.window)
         if peak is None:
-            return Activations(skipped=f"{_OUT_OF_MEMORY} on {self.batch.source}")
+            return Activations(skipped=f"{OUT_OF_MEMORY} on {self.batch.source}")
         again = self._peak(work, self.window)
         reserved = self.instrument.reserved_bytes()
         by_device = self.instrument.by_device()
         cross_check = self.instrument.cross_check(work, peak)
         points = self._points(peak)
-        fitting = Fitting(self.run, self.batch, self.instrument, peak, points)
-        cards = fitting.cards()
+        fitting = Fitting(self.run, self.batch, self.instrument, peak, points, self.deadline)
+        cards, no_cards = fitting.cards()
         return Activations(
             peak_bytes=peak.peak_bytes,
             resident_bytes=peak.resident_bytes,
@@ -101,7 +109,7 @@ class _Probe:
             scaling={"points": points, "bytes_per_token": _slope(points)},
             largest=fitting.largest(),
             smaller_cards=cards,
-            smaller_cards_skipped=None if cards else NO_CARD,
+            smaller_cards_skipped=no_cards,
             method=self.instrument.method,
             noise=None if again is None else abs(again.peak_bytes / peak.peak_bytes - 1),
             cross_check=cross_check,
@@ -110,21 +118,21 @@ class _Probe:
 
     def _peak(self, work: Work, window: Window) -> Peak | None:
         """None where the step does not fit the device."""
-        try:
-            return self.instrument.peak(work, [*self.run.windows, window])
-        except torch.cuda.OutOfMemoryError:
-            pass  # Its traceback holds the step's tensors: go on outside of the handler.
-        release(self.run)
-        return None
+        windows = [*self.run.windows, window]
+        return attempt(lambda: self.instrument.peak(work, windows), lambda: release(self.run))
 
     def _other(self, work: Work, window: Window) -> Peak | str:
         """The peak of a step that the run itself does not take, or why there is none."""
+        if self.deadline.passed:
+            return SPENT
         try:
             peak = self._peak(work, window)
+        except MemoryHeld:
+            raise
         except Exception as error:  # The user's model and loss, on inputs that are not theirs.
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            reason = why(error)
         else:
-            return _OUT_OF_MEMORY if peak is None else peak
+            return OUT_OF_MEMORY if peak is None else peak
         release(self.run)
         return reason
 
@@ -156,10 +164,10 @@ class _Probe:
 
     def _points(self, peak: Peak) -> list[dict[str, Any]]:
         """Peaks at shorter sequences and of fewer rows, the run's own first."""
-        rows, length = self.batch.rows, self.batch.length
+        rows, length, unit = self.batch.rows, self.batch.length, self.batch.unit
         shapes = [(rows, length // part) for part in _FRACTIONS if length // part >= _SHORTEST]
-        if rows > 1:
-            shapes.append((rows // 2, length))
+        if rows > unit:
+            shapes.append((rows // unit // 2 * unit, length))
         points: list[dict[str, Any]] = [_point(rows, length, peak)]
         for shape in shapes:
             if shape != (rows, length):

@@ -38,6 +38,11 @@ def evaluation(run: Run, window: Window) -> Work:
     return work
 
 
+def why(error: Exception) -> str:
+    """The reason in a report: the error's kind and its first line."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
 def unmarked(work: Work) -> None:
     """Do ``work`` where nobody asks for its phases."""
     work(lambda _phase: None)

@@ -149,8 +149,9 @@ def test_the_largest_that_fits_a_card_is_found_by_running_it() -> None:
     batch = importlib.import_module(f"{PROBE}.longest").longest(run)
     own = measure(run)["peak_bytes"]
     card = instruments.OnProcessor(run, torch.device("cpu"), card_bytes=3 * own)
+    deadline = importlib.import_module(f"{PROBE}.duration").Deadline
 
-    found = probe.measured(run, batch, card).as_json()["largest"]
+    found = probe.measured(run, batch, card, deadline()).as_json()["largest"]
 
     assert found["capacity_bytes"] == 3 * own
     by_length, by_rows = found["by_length"], found["by_rows"]
@@ -280,7 +281,7 @@ def test_an_evaluation_leaves_a_model_that_trains() -> None:
 def test_a_batch_is_cut_and_repeated_in_all_its_tensors() -> None:
     longest = importlib.import_module(f"{PROBE}.longest")
     inputs = {
-        "input_ids": torch.zeros(2, 8),
+        "input_ids": torch.zeros(2, 8, dtype=torch.long),
         "attention_mask": torch.zeros(2, 1, 8, 8),
         "weights": torch.zeros(2),
         "name": "a",

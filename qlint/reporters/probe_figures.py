@@ -254,12 +254,22 @@ def largest_that_fit(values: Values) -> list[Row]:
     found = []
     for name in ("by_length", "by_rows"):
         one = (values.get("largest") or {}).get(name)
-        if one:
+        if one and "rows" in one:
             fails = one.get("fails_at")
             end = f"{fails} does not" if fails is not None else str(one.get("stopped", ""))
             shape = f"{one['rows']} x {one['length']} tokens"
             found.append(Row(shape, one["peak_bytes"], size(one["peak_bytes"]), end))
     return found
+
+
+def not_fitted(values: Values) -> list[str]:
+    """Why other lengths, or other numbers of rows, were not run on this card."""
+    largest = values.get("largest") or {}
+    return [
+        f"larger {what}: skipped, {reason}"
+        for name, what in (("by_length", "lengths"), ("by_rows", "micro-batches"))
+        if (reason := (largest.get(name) or {}).get("skipped"))
+    ]
 
 
 def peak_of(value: Any) -> int | None:

@@ -20,13 +20,15 @@ class NothingGenerated(Exception):
 
 
 def generation(run: Run, inputs: Any) -> Work:
-    """Generate from the prompts of ``inputs`` as the run's trainer does.
+    """Generate from the prompts of ``inputs`` as the run's trainer does: an online trainer from
+    those of several micro-batches at once.
 
     Raises NothingGenerated where it does not, or another program does it.
     """
     trainer: Any = getattr(run, "trainer", None)
     settings = _settings(trainer)
-    ids, mask = (_moved(one, device_of(run)) for one in _prompts(inputs))
+    batches = getattr(trainer.args, "steps_per_generation", None) or 1
+    ids, mask = (_moved(one, device_of(run), batches) for one in _prompts(inputs))
 
     def work(enter: Enter) -> None:
         enter("forward")
@@ -53,8 +55,9 @@ def _settings(trainer: Any) -> dict[str, Any]:
     return {name: value for name, value in chosen.items() if value is not None}
 
 
-def _moved(value: Any, device: torch.device) -> Any:
-    return value.to(device) if isinstance(value, torch.Tensor) else value
+def _moved(value: Any, device: torch.device, times: int) -> Any:
+    """All rows ``times`` times on ``device``."""
+    return torch.cat([value] * times).to(device) if isinstance(value, torch.Tensor) else value
 
 
 def _prompts(inputs: Any) -> tuple[torch.Tensor, Any]:

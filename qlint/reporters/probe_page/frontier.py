@@ -16,6 +16,8 @@ _ROWS = (1, 2, 4, 8, 16, 32)
 _SHORTEST = 16
 _CARDS = (8e9, 12e9, 16e9, 24e9, 48e9, 80e9)
 _MOST_CARDS = 3
+_OUT_OF_MEMORY = "out of memory"
+"""Why a shape has no peak that was run."""
 _SMALLER = 0.9
 """Of this card's memory: what is nearer to it is the same line."""
 
@@ -54,16 +56,22 @@ def frontier(values: Mapping[str, Any], probed: Probed) -> Iterator[str]:
     )
     for row in figures.largest_that_fit(values):
         yield f"<p>{sentence(f'{row.name} fit ({row.note})')}</p>"
+    for reason in figures.not_fitted(values):
+        yield f'<p class="how">{sentence(reason)}</p>'
 
 
 def _tried(values: Mapping[str, Any]) -> list[_Tried]:
     """Every shape that was run, the run's own first."""
     points = (values.get("scaling") or {}).get("points") or ()
-    found = [_Tried(one["rows"], one["length"], one.get("peak_bytes")) for one in points]
+    found = [
+        _Tried(one["rows"], one["length"], one.get("peak_bytes"))
+        for one in points
+        if one.get("skipped") in (None, _OUT_OF_MEMORY)
+    ]
     largest = values.get("largest") or {}
     for name, field in (("by_length", "length"), ("by_rows", "rows")):
         one = largest.get(name)
-        if one:
+        if one and "rows" in one:
             found.append(_Tried(one["rows"], one["length"], one.get("peak_bytes")))
             if one.get("fails_at") is not None:
                 failed = found[-1]._replace(peak_bytes=None)

@@ -51,6 +51,9 @@ def _cards(values: Mapping[str, Any]) -> Iterator[str]:
         for card in values.get("smaller_cards") or ()
     ]
     yield from table(("The run's own batch on a smaller card", "", ""), rows)
+    reason = values.get("smaller_cards_skipped")
+    if reason:
+        yield f'<p class="how">{sentence(f"smaller cards: skipped, {reason}")}</p>'
 
 
 def _others(values: Mapping[str, Any]) -> Iterator[str]:

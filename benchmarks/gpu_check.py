@@ -23,13 +23,14 @@ from statistics import median
 from typing import Any
 
 import gpu_cases
+import gpu_memory
 import torch
 from gpu_cases import Case
 from measuring import machine
 
-from qlint.memory.predict import predict
-
 WARM_UP, ROUNDS = 2, 3
+SHORT_SECONDS = 0.5
+"""Of a step that is taken once more, to see what its peak is made of."""
 RESULTS = Path(__file__).parent / "results" / "gpu_check.json"
 OUT_OF_MEMORY = "out of memory"
 
@@ -114,20 +115,10 @@ class Check:
             "spread": (max(times[WARM_UP:]) - min(times[WARM_UP:])) / seconds,
             "tokens_per_second": case.batch * case.length / seconds,
         }
-        return {**measured, **self._memory(case)}
-
-    def _memory(self, case: Case) -> dict[str, Any]:
-        shape = gpu_cases.shape(case.model, dry_run=self.dry_run)
-        predicted = predict(case.job(shape, on_card=self.on_card))
-        found: dict[str, Any] = {
-            "predicted_allocated_bytes": predicted.peak_allocated_bytes,
-            "predicted_reserved_bytes": predicted.peak_reserved_bytes,
-        }
-        if self.on_card:
-            allocated = torch.cuda.max_memory_allocated()
-            found["allocated_bytes"] = allocated
-            found["reserved_bytes"] = torch.cuda.max_memory_reserved()
-            found["error"] = predicted.peak_allocated_bytes / allocated - 1
+        job = case.job(gpu_cases.shape(case.model, dry_run=self.dry_run), on_card=self.on_card)
+        found = {**measured, **gpu_memory.memory(job, on_card=self.on_card)}
+        if seconds < SHORT_SECONDS:
+            found["made_of"] = gpu_memory.made_of(run, self.device)
         return found
 
     def share(self, run: Any, case: Case) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import subprocess
@@ -10,12 +9,11 @@ import sys
 import tempfile
 from collections.abc import Sequence
 
-import torch
-
 from qlint.errors import UsageError
 
 from .measurement import Measurement
 from .probes import Wanted
+from .replay.device import give_back
 
 _MODULE = "qlint.runtime_probes.answer_request"
 _ERRORS = 2
@@ -37,9 +35,7 @@ def measure_afresh(
     With ``unsuited``, why its steps cannot be replayed and what to do instead, it is measured while
     it trains. What is printed there goes to standard error. Raises UsageError for what failed.
     """
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    give_back()
     with tempfile.TemporaryDirectory(prefix="qlint-probe-") as folder:
         asked, answered = os.path.join(folder, "asked"), os.path.join(folder, "answered")
         request = {"path": path, "arguments": list(arguments), "wanted": wanted._asdict()}

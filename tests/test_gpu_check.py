@@ -28,6 +28,10 @@ def test_a_dry_run_measures_every_case(tmp_path: Path) -> None:
     assert {one["skipped"] for name in sections for one in result[name]} == {None}
     assert {one["problem"] for one in result["shares"]} == {None}
     assert all(one["step_seconds"] > 0 for name in sections for one in result[name])
+    for one in result["recipes"]:
+        parts = one["predicted_components"]
+        assert sum(parts.values()) == one["predicted_allocated_bytes"]
+        assert sum(one["made_of"]["by_kind"].values()) == one["made_of"]["peak_bytes"]
     probed = result["probes"]
     assert [one["skipped"] for one in probed] == [None, None]
     assert all(one["dequantisation"]["share"]["total"] > 0 for one in probed)

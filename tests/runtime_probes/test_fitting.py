@@ -146,7 +146,7 @@ def test_a_peak_that_fits_may_need_a_larger_card_when_it_is_run() -> None:
 
     cards, _ = fitting(card).cards()
 
-    assert cards[0]["fits"] and cards[0]["ran"]
+    assert cards[0]["fits"] is cards[0]["ran"] is True
     assert 30 * GIB < cards[0]["usable_bytes"] < 33 * GIB
     assert all(one["ran"] and not one["fits"] for one in cards[1:-1])
     assert not cards[-1]["ran"]

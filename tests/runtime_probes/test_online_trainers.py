@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch")
 pytest.importorskip("bitsandbytes")
 pytest.importorskip("trl")
 
@@ -78,6 +77,8 @@ def test_replay_repeats_the_loss_without_generating(
 def test_memory_is_that_of_prompts_and_completions_at_their_limits(
     name: str, project: Path
 ) -> None:
+    import torch
+
     trainer = online_trainer(name, project, " ".join(f"w{word}" for word in range(60)))
     run = captured(trainer, STEPS)
     recorded = run.windows[0].inputs[0]

@@ -1,7 +1,7 @@
 """What the model of ``qlint plan`` says of the very step that was measured.
 
-The job is read off the live run, so that the two differ by the prediction's error alone. A card's
-matrix library takes a workspace that the processor's does not, which is then left out.
+The job is read off the live run, so that the two differ by the prediction's error alone. The
+workspace of the matrix library is that of the device: none on a processor, more on a Hopper card.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from .longest import Longest
 
 METHOD = "qlint plan's closed form for this model, adapter, optimizer, batch and length"
 _ATTENTION = ("eager", "sdpa", "flash_attention_2")
+_HOPPER_WORKSPACE_BYTES = 2 * 32 * 2**20
+"""As ``WORKSPACE_BYTES``, on a card of compute capability 9.0."""
 _KNOWN_TRAINERS = ("Trainer", "Seq2SeqTrainer", "SFTTrainer")
 _NLL_IN_CHUNKS = Version("1.15")
 """TRL computes its plain loss in chunks from here on; before, chunks are a loss of their own."""
@@ -43,8 +45,7 @@ def prediction(
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # A model of another kind.
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         return {"skipped": f"the planner cannot describe this run ({reason})"}
-    workspace = 0 if device.type == "cuda" else WORKSPACE_BYTES
-    peak = predicted.peak_allocated_bytes - workspace
+    peak = predicted.peak_allocated_bytes - WORKSPACE_BYTES + _workspace_bytes(device)
     part = peak / predicted.peak_allocated_bytes
     return {
         "method": METHOD,
@@ -53,6 +54,14 @@ def prediction(
         "high_bytes": round(predicted.high_bytes * part),
         "at": predicted.at,
     }
+
+
+def _workspace_bytes(device: torch.device) -> int:
+    """What the matrix library keeps on ``device`` for the forward's and the backward's thread."""
+    if device.type != "cuda":
+        return 0
+    hopper = torch.cuda.get_device_capability(device) == (9, 0)
+    return _HOPPER_WORKSPACE_BYTES if hopper else WORKSPACE_BYTES
 
 
 class AutocastWatch:

@@ -105,6 +105,22 @@ def test_evaluation_and_scaling() -> None:
 
 
 @pytest.mark.slow
+def test_past_its_time_the_peak_is_all_that_is_measured() -> None:
+    run = wide_run(hidden=64, layers=1, rows=64, batch=2)
+    probe = importlib.import_module(f"{PROBE}.probe")
+
+    found = probe.measure(run, seconds=0.0).as_json()
+
+    spent = "the time budget was spent"
+    whole, *others = found["scaling"]["points"]
+    assert found["peak_bytes"] == whole["peak_bytes"] > 0
+    assert {one["skipped"] for one in others} == {spent}
+    assert found["checkpointing"]["on"]["skipped"] == spent
+    assert found["checkpointing"]["off"]["peak_bytes"] == found["peak_bytes"]
+    assert found["evaluation"] == {"skipped": spent}
+
+
+@pytest.mark.slow
 def test_logits_are_told_apart() -> None:
     """Of a short model with long batches they stand at the peak."""
     found = measure(wide_run(hidden=64, layers=1, rows=512))

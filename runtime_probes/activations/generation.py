@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..replay.modes import evaluating
 from ..replay.run import Run
 from .steps import Enter, Work
 
+_MOST_SECONDS = 60.0
 NEVER = "the run does not generate while it trains"
 
 
@@ -19,22 +21,27 @@ class NothingGenerated(Exception):
     """Why there is no generation to measure."""
 
 
-def generation(run: Run, inputs: Any) -> Work:
+def generation(run: Run, inputs: Any, seconds: float = _MOST_SECONDS) -> Work:
     """Generate from the prompts of ``inputs`` as the run's trainer does: an online trainer from
     those of several micro-batches at once.
 
-    Raises NothingGenerated where it does not, or another program does it.
+    Raises NothingGenerated where it does not, or another program does it; the work raises it where
+    it takes longer than ``seconds``, or than a minute.
     """
     trainer: Any = getattr(run, "trainer", None)
     settings = _settings(trainer)
     batches = getattr(trainer.args, "steps_per_generation", None) or 1
+    seconds = min(seconds, _MOST_SECONDS)
     ids, mask = (_moved(one, device_of(run), batches) for one in _prompts(inputs))
 
     def work(enter: Enter) -> None:
         enter("forward")
         model = trainer.accelerator.unwrap_model(run.model)
+        end = time.monotonic() + seconds
         with evaluating(run.model):
-            model.generate(input_ids=ids, attention_mask=mask, **settings)
+            model.generate(input_ids=ids, attention_mask=mask, max_time=seconds, **settings)
+        if time.monotonic() > end:
+            raise NothingGenerated(f"it took longer than {seconds:.0f} s")
 
     return work
 

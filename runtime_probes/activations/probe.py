@@ -129,6 +129,8 @@ class _Probe:
             peak = self._peak(work, window)
         except MemoryHeld:
             raise
+        except NothingGenerated as error:
+            reason = str(error)
         except Exception as error:  # The user's model and loss, on inputs that are not theirs.
             reason = why(error)
         else:
@@ -157,7 +159,7 @@ class _Probe:
     def _generation(self) -> dict[str, Any]:
         window = Window((self.batch.inputs,), self.window.items)
         try:
-            work = generation(self.run, self.batch.inputs)
+            work = generation(self.run, self.batch.inputs, self.deadline.left())
         except NothingGenerated as error:
             return {"skipped": str(error)}
         return _entry(self._other(work, window))

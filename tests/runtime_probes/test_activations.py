@@ -196,6 +196,21 @@ def test_a_run_that_generates_has_a_peak_for_it() -> None:
     assert run.forward_backward(run.windows[0]) > 0
 
 
+@pytest.mark.slow
+def test_a_generation_without_end_is_skipped() -> None:
+    run = wide_run(hidden=64, layers=1, rows=64, batch=2)
+    generation = importlib.import_module(f"{PROBE}.generation")
+    run.trainer = SimpleNamespace(
+        args=SimpleNamespace(predict_with_generate=True, generation_max_length=1_000_000),
+        accelerator=SimpleNamespace(unwrap_model=lambda model: model),
+    )
+
+    work = generation.generation(run, run.windows[0].inputs[0], 0.5)
+
+    with pytest.raises(generation.NothingGenerated, match="longer than 0 s"):
+        work(lambda phase: None)
+
+
 @given(
     bytes_each=st.integers(1, 50),
     fixed=st.integers(0, 500),

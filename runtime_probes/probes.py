@@ -46,6 +46,10 @@ class Wanted(NamedTuple):
         return not self.only or name in self.only
 
 
+class DeviceFailed(Exception):
+    """A step left the device so that nothing can be computed on it any more; a sentence."""
+
+
 class Probe(NamedTuple):
     """One probe: its name on the command line, its key in the report, and what it does."""
 
@@ -154,9 +158,10 @@ def measure_all(run: Run, wanted: Wanted, result: Measurement, progress: Progres
                     result.probes[probe.key] = found
         except KeyboardInterrupt:
             result.interrupted = True
-            for key in KEYS:
-                result.probes.setdefault(key, _skipped("interrupted"))
+            _skip_the_rest(result, "interrupted")
             state.restore()
+        except DeviceFailed as error:
+            _skip_the_rest(result, str(error))
     result.environment = {
         **environment(device, watch, WARM_UP_STEPS),
         "devices": devices_of(run.model),
@@ -237,19 +242,34 @@ def _isolated(
     wanted: Wanted,
     tell: Tell,
 ) -> dict[str, Any]:
-    """What ``measure`` gives, or why it gave nothing; the run is as before either way."""
+    """What ``measure`` gives, or why it gave nothing; the run is as before either way.
+
+    Raises DeviceFailed where it cannot be put back.
+    """
     try:
         found = attempt(lambda: measure(run, wanted, tell), state.restore)
     except Exception as error:
-        found, reason = None, f"{type(error).__name__}: {error}".splitlines()[0]
+        found, reason = None, f"{type(error).__name__}: {_first_line(error)}"
     else:
         reason = "out of memory"
     # Outside of the handler: its traceback holds the tensors of the failed step.
-    state.restore()
+    try:
+        state.restore()
+    except RuntimeError as error:
+        raise DeviceFailed(f"the device failed: {_first_line(error)}") from None
     if found is None:
         release(run)
         return _skipped(reason)
     return found
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _skip_the_rest(result: Measurement, reason: str) -> None:
+    for key in KEYS:
+        result.probes.setdefault(key, _skipped(reason))
 
 
 def _skipped(reason: str) -> dict[str, Any]:

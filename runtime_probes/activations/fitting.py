@@ -16,9 +16,11 @@ from .instruments import OnCuda, OnProcessor
 from .largest import guessed, largest, smaller_cards
 from .longest import Longest, reshaped
 from .peak import Peak
+from .shapes import positions_of
 from .steps import training, why
 
 NO_CARD = "there is no card here to run it on"
+NO_POSITIONS = "the model does not say how many positions it knows"
 _MARGIN = 0.03
 """Of the card, what a straight line to its end leaves free."""
 _FEW_TOKENS, _MANY_TOKENS = 16, 64
@@ -58,10 +60,12 @@ class Fitting:
             return {"skipped": "the run's own batch does not fit a second time"}
         self._seconds = time.perf_counter() - began
         step = _MANY_TOKENS if length >= 4 * _MANY_TOKENS else _FEW_TOKENS
-        positions = getattr(self._run.model.config, "max_position_embeddings", None)
+        positions = positions_of(self._run.model)
         return {
             "capacity_bytes": capacity,
-            "by_length": self._searched(
+            "by_length": {"skipped": NO_POSITIONS}
+            if positions is None
+            else self._searched(
                 "length", lambda size: (rows, size), length, step, capacity, positions
             ),
             "by_rows": self._searched(

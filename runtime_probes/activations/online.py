@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .dataset import rows_to_look_at
-from .shapes import COMPLETION, PROMPT, shape_of, with_lengths
+from .shapes import COMPLETION, PROMPT, positions_of, shape_of, with_lengths
 
 _TOKENIZED = 16
 """Of the rows of a dataset, so many with the most characters are tokenized."""
@@ -30,10 +30,15 @@ def as_long_as_allowed(trainer: Any, recorded: Sequence[Any]) -> tuple[Any, str]
     prompt, source = _longest_prompt(trainer, [one[PROMPT].shape[1] for one in parts])
     multiple = getattr(trainer, "pad_to_multiple_of", None)
     completion = max(completion, *(one[COMPLETION].shape[1] for one in parts))
-    lengths = (_padded(prompt, multiple), _padded(completion, multiple))
-    return with_lengths(inputs, *lengths), (
-        f"a recorded batch with {source} and completions of max_completion_length"
-    )
+    prompt, completion = _padded(prompt, multiple), _padded(completion, multiple)
+    source = f"a recorded batch with {source} and completions of max_completion_length"
+    known = positions_of(getattr(trainer, "model", None))
+    if known is not None and prompt + completion > known:
+        if prompt >= known:
+            return None
+        completion = known - prompt
+        source += f", cut to the {known} positions that the model knows"
+    return with_lengths(inputs, prompt, completion), source
 
 
 def _longest_prompt(trainer: Any, recorded: list[int]) -> tuple[int, str]:

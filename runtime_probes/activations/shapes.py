@@ -44,6 +44,15 @@ def shape_of(inputs: Any) -> Shape:
     return max(shapes, key=lambda shape: shape.rows * shape.length)
 
 
+def positions_of(model: Any) -> int | None:
+    """How many positions the model knows, where its configuration says it. Beyond them an embedding
+    of positions is read out of bounds, after which a card computes nothing more."""
+    config = getattr(model, "config", None)
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    known = getattr(text, "max_position_embeddings", None)
+    return known if isinstance(known, int) else None
+
+
 def reshaped(inputs: Any, unit: int, rows: int, length: int) -> Any:
     """The micro-batch cut, or repeated, to ``rows`` rows of ``length`` positions.
 

@@ -180,6 +180,19 @@ def test_a_limit_on_prompts_holds_for_the_datasets() -> None:
     assert full_length(window, trainer).length == 9 + 16
 
 
+def test_no_batch_has_more_positions_than_the_model() -> None:
+    """An embedding of positions would be read out of bounds."""
+    small = SimpleNamespace(config=SimpleNamespace(max_position_embeddings=20))
+    window, trainer = online(model=small)
+    found = full_length(window, trainer)
+
+    assert sizes(found.inputs) == {"prompt_ids": (2, 5), "completion_ids": (2, 15)}
+    assert found.source.endswith("cut to the 20 positions that the model knows")
+
+    window, trainer = online(model=small, args={"max_prompt_length": 30})
+    assert full_length(window, trainer).length == 5 + 4, "as it was recorded"
+
+
 def test_without_a_dataset_that_can_be_tokenized_what_was_recorded_counts() -> None:
     """A stream, another release, or prompts of another kind."""
     window, trainer = online(train_dataset=iter(()))

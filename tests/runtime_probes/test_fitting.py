@@ -91,6 +91,18 @@ def test_a_step_that_fails_for_another_reason_costs_one_figure() -> None:
     assert found["by_rows"] == {"skipped": "ValueError: odd rows"}
 
 
+def test_a_model_that_names_no_end_is_not_tried_beyond_its_length() -> None:
+    card = Card(GIB, 300_000)
+    search = fitting(card)
+    search._run.model.config = SimpleNamespace()
+
+    found = search.largest()
+
+    assert found["by_length"] == {"skipped": "the model does not say how many positions it knows"}
+    assert found["by_rows"]["rows"] > 1
+    assert all(tokens % 512 == 0 for tokens, _ in card.ran)
+
+
 def test_rows_that_belong_together_are_tried_together() -> None:
     card = Card(8 * GIB, 1_000_000)
 

@@ -48,7 +48,8 @@ def positions_of(model: Any) -> int | None:
     """How many positions the model knows, where its configuration says it. Beyond them an embedding
     of positions is read out of bounds, after which a card computes nothing more."""
     config = getattr(model, "config", None)
-    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    find = getattr(config, "get_text_config", None)
+    text = config if find is None else find()
     known = getattr(text, "max_position_embeddings", None)
     return known if isinstance(known, int) else None
 

@@ -24,6 +24,25 @@ from qlint.settings.in_force import Settings
 
 PITFALLS = Path(__file__).parents[2] / "fixtures" / "pitfalls" / "train.py"
 
+TRIED_IN_VAIN = {
+    **PROBES["activations"],
+    "largest": {
+        "capacity_bytes": 24_900_000_000,
+        "by_length": {"skipped": "ValueError: image tokens do not match"},
+        "by_rows": {"rows": 5, "length": 2048, "peak_bytes": 23_700_000_000, "stopped": "spent"},
+    },
+    "scaling": {
+        "points": [
+            {"rows": 1, "length": 2048, "peak_bytes": 9_100_000_000},
+            {"rows": 1, "length": 1024, "peak_bytes": None, "skipped": "the time budget was spent"},
+            {"rows": 4, "length": 2048, "peak_bytes": None, "skipped": "out of memory"},
+        ],
+        "bytes_per_token": 1e6,
+    },
+    "smaller_cards": [],
+    "smaller_cards_skipped": "the time budget was spent",
+}
+"""Searches that ended early, or could not begin."""
 ON_PROCESSOR = {
     **ENVIRONMENT,
     "device": "cpu",
@@ -36,6 +55,7 @@ CASES = [
     probed(interrupted=True, predicted_peak_bytes=None),
     *(probed(probes={**PROBES, key: NOTHING[key]}) for key in PROBES),
     probed(probes=SPARSE, environment=ON_PROCESSOR),
+    probed(probes={**PROBES, "activations": TRIED_IN_VAIN}),
     probed(name="meta-llama/Llama-2-7b-hf, random weights, r 8 on q_proj/v_proj, 1 x 512 tokens"),
 ]
 
@@ -276,6 +296,16 @@ def test_the_frontier_needs_a_card() -> None:
     assert "Without a card there is nothing to fill: 1 x 2048: 9.1 GB" in shown
     assert "rows in a micro-batch" not in shown
     assert "rows in a micro-batch" in page(probed())
+
+
+def test_what_was_not_run_is_not_said_to_fail() -> None:
+    case = probed(probes={**PROBES, "activations": TRIED_IN_VAIN})
+    shown = page(case)
+    assert "Larger lengths: skipped, ValueError: image tokens do not match." in shown
+    assert "Smaller cards: skipped, the time budget was spent." in shown
+    assert "4 x 2048: does not fit" in shown
+    assert "1 x 1024" not in shown
+    assert "5 x 2048 tokens" in text(case)
 
 
 def test_the_page_knows_light_and_dark() -> None:

@@ -28,9 +28,9 @@ import torch
 from gpu_cases import Case
 from measuring import machine
 
+from qlint.memory.predict import predict
+
 WARM_UP, ROUNDS = 2, 3
-SHORT_SECONDS = 0.5
-"""Of a step that is taken once more, to see what its peak is made of."""
 RESULTS = Path(__file__).parent / "results" / "gpu_check.json"
 OUT_OF_MEMORY = "out of memory"
 
@@ -116,8 +116,8 @@ class Check:
             "tokens_per_second": case.batch * case.length / seconds,
         }
         job = case.job(gpu_cases.shape(case.model, dry_run=self.dry_run), on_card=self.on_card)
-        found = {**measured, **gpu_memory.memory(job, on_card=self.on_card)}
-        if seconds < SHORT_SECONDS:
+        found = {**measured, **gpu_memory.memory(predict(job), on_card=self.on_card)}
+        if seconds < gpu_memory.SHORT_SECONDS:
             found["made_of"] = gpu_memory.made_of(run, self.device)
         return found
 

@@ -7,20 +7,20 @@ from typing import Any
 
 import torch
 
-from qlint.memory.job import Job
-from qlint.memory.predict import predict
+from qlint.memory.job import Prediction
 
+SHORT_SECONDS = 0.5
+"""Of a step that is worth taking once more, to see what its peak is made of."""
 _PROBES = "qlint.runtime_probes.activations"
 
 
-def memory(job: Job, *, on_card: bool) -> dict[str, Any]:
+def memory(predicted: Prediction, *, on_card: bool) -> dict[str, Any]:
     """Predicted, and on a card measured since its peak was last reset: bytes.
 
     Between steps, so that ``resident_bytes`` is what stays: weights, optimizer state, workspaces.
     ``beside_bytes`` is what the card holds beside the allocator's segments: the context, its
     kernels and managed memory, with whatever others have there.
     """
-    predicted = predict(job)
     found: dict[str, Any] = {
         "predicted_allocated_bytes": predicted.peak_allocated_bytes,
         "predicted_reserved_bytes": predicted.peak_reserved_bytes,

@@ -20,7 +20,7 @@ from .gpu_watch import GpuWatch
 from .measurement import Measurement
 from .out_of_memory import MemoryHeld, attempt
 from .progress import Progress, Tell, nothing
-from .replay.device import release
+from .replay.device import device_of, release
 from .replay.paged import keep_pages
 from .replay.run import Run
 from .replay.state import State
@@ -174,7 +174,7 @@ def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progres
     A step that does not fit the card is found here as well, and is left to the probes to report.
     """
     windows = run.windows
-    before = _allocated(device)
+    before = _allocated(device_of(run))
 
     def step() -> None:
         run.forward_backward(windows[0])
@@ -197,7 +197,7 @@ def _estimated(run: Run, device: torch.device, wanted: Wanted, progress: Progres
     if budget is not None and fixed > budget:
         wanted = wanted._replace(steps=min(steps, max(_FEWEST_STEPS, int(steps * budget / fixed))))
     total = seconds * (_passes(wanted, adapts=False) + _passes(wanted, adapts=True))
-    growth = _growth(device, before)
+    growth = _growth(device_of(run), before)
     total += sum(one.search_seconds(seconds, growth) for one in PROBES if wanted.wants(one.name))
     if budget is not None:
         total = min(total, budget)

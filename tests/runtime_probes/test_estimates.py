@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("bitsandbytes")
 
-import torch
 from quadratic_run import QuadraticRun
 
 probes: Any = importlib.import_module("qlint.runtime_probes.probes")
+Measurement: Any = importlib.import_module("qlint.runtime_probes.measurement").Measurement
 progress: Any = importlib.import_module("qlint.runtime_probes.progress")
 
 
@@ -21,8 +21,8 @@ def said(wanted: Any) -> int:
     """Seconds, of a run whose steps take next to none."""
     lines: list[str] = []
     shown = progress.Progress(show=lines.append)
-    probes._estimated(QuadraticRun(0.1), torch.device("cpu"), wanted, shown)
-    (found,) = re.findall(r"will take about (\d+) s", lines[-1])
+    probes.measure_all(QuadraticRun(0.1), wanted, Measurement(), shown)
+    (found,) = re.findall(r"will take about (\d+) s", lines[0])
     return int(found)
 
 
@@ -35,7 +35,7 @@ def test_the_search_for_what_fits_a_card_is_part_of_the_estimate(
     monkeypatch.setattr(probes, "_growth", lambda device, before: 1e9)
 
     assert without < 60 <= said(memory)
-    assert said(probes.Wanted(only=("lr",))) < 60
+    assert said(probes.Wanted(only=("dequant",))) < 60
     assert said(memory._replace(budget_seconds=7.0)) == 7
 
 

@@ -6,7 +6,7 @@ import copy
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -52,12 +52,13 @@ class State:
     """Trainable parameters, buffers, optimizer, scheduler, scaler and randomness at one moment.
 
     Everything is put back in place: optimizers and wrapped models hold on to their tensors. The
-    frozen base is not copied, because nothing changes it.
+    frozen base is not copied, because nothing changes it. Copies are in the host's memory: on a
+    card they would be part of every peak that is measured there.
     """
 
     def __init__(self, model: torch.nn.Module, optimizer: Any, scheduler: Any, scaler: Any) -> None:
         self._tensors = [
-            (tensor, tensor.detach().clone()) for tensor in (*_trainable(model), *model.buffers())
+            (tensor, _kept(tensor)) for tensor in (*_trainable(model), *model.buffers())
         ]
         self._model = model
         self._optimizer = optimizer
@@ -108,10 +109,12 @@ class State:
                     del state[parameter][key]
             for key, value in saved.items():
                 present = state[parameter].get(key)
-                if isinstance(value, torch.Tensor) and isinstance(present, torch.Tensor):
-                    present.copy_(value)
-                else:
+                if not isinstance(value, _Tensor):
                     state[parameter][key] = copy.deepcopy(value)
+                elif isinstance(present, torch.Tensor):
+                    present.copy_(value.copy)
+                else:
+                    state[parameter][key] = value.copy.to(value.device, copy=True)
 
 
 def _same(mine: Any, its: Any) -> bool:
@@ -122,10 +125,25 @@ def _trainable(model: torch.nn.Module) -> Iterable[torch.Tensor]:
     return (parameter for parameter in model.parameters() if parameter.requires_grad)
 
 
+class _Tensor(NamedTuple):
+    """A tensor of the optimizer's state, and where it was."""
+
+    copy: torch.Tensor
+    device: torch.device
+
+
+def _kept(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy, which takes nothing of a card."""
+    own = tensor.detach()
+    return own.to("cpu", copy=True) if tensor.is_cuda else own.clone()
+
+
 def _copied_state(optimizer: Any) -> dict[Any, dict[str, Any]]:
     return {
         parameter: {
-            key: value.detach().clone() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
+            key: _Tensor(_kept(value), value.device)
+            if isinstance(value, torch.Tensor)
+            else copy.deepcopy(value)
             for key, value in entries.items()
         }
         for parameter, entries in optimizer.state.items()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-import torch
-
+from ..out_of_memory import is_out_of_memory
 from ..replay.device import device_of, release
 from ..replay.run import Run
 from . import costs, throughput
@@ -42,7 +41,9 @@ def _measured(run: Run, measure: Callable[[], Measured]) -> tuple[Measured | Non
         return measure(), None
     except (costs.NotComparable, throughput.NothingToGain) as error:
         return None, str(error)
-    except torch.cuda.OutOfMemoryError:
-        pass  # Its traceback holds the step's tensors: go on outside of the handler.
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+    # Outside of the handler: its traceback holds the step's tensors.
     release(run)
     return None, "out of memory"

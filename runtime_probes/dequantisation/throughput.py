@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ..out_of_memory import is_out_of_memory
 from ..replay.device import device_of, release
 from ..replay.run import Run
 from ..replay.window import Window, cloned
@@ -104,7 +105,9 @@ def _speed(tokens: int, steps: Sequence[Step]) -> dict[str, float]:
 def _fits(run: Run, window: Window) -> bool:
     try:
         run.forward_backward(window)
-    except torch.cuda.OutOfMemoryError:
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
         fits = False
     else:
         fits = True

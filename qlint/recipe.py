@@ -164,6 +164,26 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """The command that starts a run, as far as it is known.
+
+    ``starts`` says what ``program`` is: the path of a "script", or the name of a "module" or of a
+    "tool", which is a framework's command line. ``words`` is the whole command, with the programs
+    in front (``accelerate launch``), whose kinds ``starters`` are. ``environment`` holds the
+    variables with known values. ``open`` says what of the command is known only when it runs.
+    """
+
+    starts: Literal["script", "module", "tool"]
+    program: str
+    arguments: tuple[str, ...]
+    words: tuple[str, ...]
+    folder: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    starters: tuple[str, ...] = ()
+    open: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """What one training run does, as far as it can be known without running it.
 
@@ -192,6 +212,8 @@ class Recipe:
     names: Mapping[str, Field] = field(default_factory=dict)
     """Configurations that the run names, by format: "deepspeed", "accelerate", "fsdp". The value
     is the path as written, or the table itself where it is written in place."""
+    start: Start | None = None
+    """The command of a launcher that starts the run; None where no launcher does."""
 
     def __getitem__(self, name: str) -> Field:
         return self.fields.get(name, ABSENT)

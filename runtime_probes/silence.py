@@ -9,16 +9,30 @@ import os
 import warnings
 from collections.abc import Iterator
 
+from qlint.errors import UsageError
+
 _LIBRARIES = ("accelerate", "bitsandbytes", "datasets", "peft", "torch", "transformers", "trl")
 _STANDARD_ERROR = 2
 
 
 def import_libraries() -> None:
-    """Import what takes seconds, without what it has to say about itself."""
-    importlib.import_module("torch")
+    """Import what takes seconds, without what it has to say about itself.
+
+    Raises:
+        UsageError: A library is installed and does not work.
+    """
     with quiet_libraries():
-        for library in ("bitsandbytes", "transformers", "peft"):
-            importlib.import_module(library)
+        for library in ("torch", "bitsandbytes", "transformers", "peft"):
+            _import(library)
+
+
+def _import(library: str) -> None:
+    try:
+        importlib.import_module(library)
+    except (ImportError, OSError, RuntimeError) as error:
+        raise UsageError(
+            f"{library} cannot be imported here: {error}. Repair the installation first."
+        ) from None
 
 
 @contextlib.contextmanager

@@ -1,8 +1,10 @@
 """Measure a live QLoRA run and say which findings the measurement confirms or refutes.
 
 The script runs up to its first training step, with ARGUMENTS after -- as its own; there its inputs
-are recorded and replayed, and it is stopped. Nothing of it is saved or sent. Without a script the
-run named by probe-run in the settings is measured, else a model with random weights.
+are recorded and replayed, and it is stopped. Nothing of it is saved or sent. A launcher stands for
+the script that it starts (run.sh:12 for one of several), a configuration of axolotl or
+LLaMA-Factory for their program. Without any of them the run named by probe-run in the settings is
+measured, else a model with random weights.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from qlint.linting.report import Report
 from qlint.linting.session import EVIDENCE_FILE, Session
 from qlint.linting.weighing import weighed
 from qlint.probing.subject import Script, Shape
+from qlint.probing.surroundings import surroundings
 from qlint.recipe import Recipe
 from qlint.records import replace
 from qlint.reporters.probe_value import Probed
@@ -35,14 +36,15 @@ def measure(subject: Script | Shape, session: Session, wanted: Any, progress: An
     if isinstance(subject, Shape):
         measured = _probes("shaped_probe").measure_shape(subject.model, wanted, progress)
         return _probed(Report(), None, measured)
-    session = replace(session, paths=(subject.path,), script_arguments=subject.arguments)
+    own = subject.arguments if subject.recipe_id is None else ()
+    session = replace(session, paths=(subject.named,), script_arguments=own)
     # What was measured earlier is not to weigh what is measured now.
     report = lint(session, weigh=False)
-    measured = _probes("script_probe").measure_script(
-        subject.path, subject.arguments, wanted, progress
-    )
-    recipe = _measured_recipe(report, subject.path, measured.line)
-    return _probed(report, recipe, measured)
+    with surroundings(subject.folder, subject.environment):
+        measured = _probes("script_probe").measure_script(
+            subject.path, subject.arguments, wanted, progress
+        )
+    return _probed(report, _measured_recipe(report, subject, measured.line), measured)
 
 
 def check_evidence_file(path: str, subject: Script | Shape) -> None:
@@ -86,9 +88,14 @@ def save_evidence(probed: Probed, path: str) -> str:
     return f"the evidence was saved in {path}; qlint {how}."
 
 
-def _measured_recipe(report: Report, path: str, line: int | None) -> Recipe | None:
-    """The run that trains at ``line``, or before it where the call spans several lines."""
-    recipes = [one for one in report.recipes if one.source.path == path]
+def _measured_recipe(report: Report, subject: Script, line: int | None) -> Recipe | None:
+    """The run that was asked for, else the one that trains at ``line``.
+
+    Or before it: a call may span several lines.
+    """
+    if subject.recipe_id is not None:
+        return next((one for one in report.recipes if one.id == subject.recipe_id), None)
+    recipes = [one for one in report.recipes if one.source.path == subject.path]
     if len(recipes) < 2 or line is None:
         return recipes[0] if len(recipes) == 1 else None
     before = [one for one in recipes if one.source.line <= line]

@@ -92,14 +92,16 @@ def _explain(path: str, error: BaseException) -> None:
 def _place(path: str) -> tuple[str, str | None]:
     """The folder that imports start from, and the package of a script that imports relatively."""
     folder = os.path.dirname(os.path.abspath(path))
+    installed = is_installed(path)
     level = _level_of_imports(path)
-    if not level:
+    if not level and not installed:
         return folder, None
     names: list[str] = []
     while len(names) < level or os.path.isfile(os.path.join(folder, "__init__.py")):
         folder, name = os.path.split(folder)
         names.insert(0, name)
-    return folder, ".".join(names)
+    # A library's program is started as a module, which is found from where it is started.
+    return (os.getcwd() if installed else folder), ".".join(names) or None
 
 
 def _level_of_imports(path: str) -> int:

@@ -17,6 +17,9 @@ _VARIABLES = {
     "SWANLAB_MODE": "disabled",
     "DISABLE_MLFLOW_INTEGRATION": "TRUE",
     "CLEARML_OFFLINE_MODE": "1",
+    "DO_NOT_TRACK": "1",
+    "AXOLOTL_DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 _FOLDERS = {
     "WANDB_DIR": "wandb",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import fmean
 from typing import Any, Literal, TypeAlias
 
@@ -100,20 +101,37 @@ class PartTimes:
         """``original`` is the checkpointing function: what it is given runs now, and again."""
 
         def checkpoint(function: Any, *arguments: Any, **named: Any) -> Any:
-            def run(*inner: Any, **inner_named: Any) -> Any:
-                if torch._C._current_graph_task_id() == -1:
-                    return function(*inner, **inner_named)
-                self._again = True
-                started = self.clock.start()
-                try:
-                    return function(*inner, **inner_named)
-                finally:
-                    self.clock.stop(started, ("recompute", False))
-                    self._again = False
-
-            return original(run, *arguments, **named)
+            return original(_around(function, self._run_again), *arguments, **named)
 
         return checkpoint
+
+    def _run_again(self, function: Any) -> Any:
+        def run(*arguments: Any, **named: Any) -> Any:
+            if torch._C._current_graph_task_id() == -1:
+                return function(*arguments, **named)
+            self._again = True
+            started = self.clock.start()
+            try:
+                return function(*arguments, **named)
+            finally:
+                self.clock.stop(started, ("recompute", False))
+                self._again = False
+
+        return run
+
+
+def _around(function: Any, replacement: Callable[[Any], Any]) -> Any:
+    """``replacement(function)``, of which the same can be asked as of ``function``.
+
+    LLaMA-Factory's checkpointing looks there for the module that it runs.
+    """
+    if isinstance(function, partial):
+        inner = _around(function.func, replacement)
+        return partial(inner, *function.args, **function.keywords)
+    replaced = replacement(function)
+    if hasattr(function, "__self__"):
+        replaced.__self__ = function.__self__
+    return replaced
 
 
 @dataclass(frozen=True, slots=True)

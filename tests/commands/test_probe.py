@@ -56,15 +56,16 @@ def test_builds_with_local_versions_are_enough() -> None:
     ("name", "expected"),
     [
         ("train.ipynb", "is a notebook"),
-        ("recipe.yaml", "is a configuration"),
-        ("run.sh", "is a launcher"),
+        ("recipe.yaml", "no run was found in recipe.yaml"),
+        ("run.sh", "no run was found in run.sh"),
         ("none.py", "there is no script none.py"),
+        (".", ". is a folder"),
     ],
 )
 def test_what_cannot_be_run_says_what_can(
     complete: None, folder: Path, capsys: pytest.CaptureFixture[str], name: str, expected: str
 ) -> None:
-    if name != "none.py":
+    if name not in ("none.py", "."):
         (folder / name).write_text("{}")
     assert expected in sentence(capsys, name)
 

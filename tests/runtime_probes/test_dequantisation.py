@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from typing import Any
 
 import pytest
@@ -63,6 +64,30 @@ def test_parts_and_phases_of_a_checkpointed_step() -> None:
     assert found["calls"] == {"forward": 112, "backward": 112, "recompute": 112}
     assert sum(found["by_module"].values()) == pytest.approx(share["total"])
     assert "model.layers.*.mlp.down_proj" in found["by_module"]
+
+
+@pytest.mark.slow
+def test_a_checkpointing_function_may_ask_for_the_module_that_it_runs() -> None:
+    """As LLaMA-Factory's does, which looks there for trained parameters."""
+    run = wide_run(hidden=256, rows=64, checkpointing=True)
+    asked = set()
+
+    def asking(original: Any) -> Any:
+        def checkpoint(function: Any, *arguments: Any, **named: Any) -> Any:
+            assert isinstance(function, partial)
+            module = getattr(function.func, "__self__", None) or function.args[0]
+            asked.add(type(module).__name__)
+            return original(function, *arguments, **named)
+
+        return checkpoint
+
+    for module in run.model.modules():
+        if "_gradient_checkpointing_func" in vars(module):
+            function = module._gradient_checkpointing_func
+            module._gradient_checkpointing_func = asking(function)
+
+    assert measure(run)["parts"]["recompute"] > 0
+    assert asked == {"LlamaDecoderLayer"}
 
 
 @pytest.mark.slow

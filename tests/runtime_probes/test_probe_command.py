@@ -188,6 +188,45 @@ def test_a_run_is_measured_and_nothing_is_left_behind(
     assert severities["QL101"] != "info"
 
 
+def test_a_launcher_is_measured_as_it_starts_its_script(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "train.py").write_text(HEAD + "assert os.environ['SEED'] == '7'\n" + TRAINS)
+    (project / "run.sh").write_text(
+        "export SEED=7\naccelerate launch --num_processes 1 train.py --lr 1e-3\n"
+    )
+    files, folder, environment = tree(project), os.getcwd(), dict(os.environ)
+    options = ("--steps", "2", "--only", "dequant", "--output-format", "json")
+    assert main(["probe", "run.sh", *options]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["measured"]["name"] == "SFTTrainer"
+    assert report["recipes"][0]["source"]["path"] == "run.sh"
+    assert report["recipes"][0]["fields"]["learning_rate"]["value"] == 1e-3
+    assert report["verdicts"]
+    assert (tree(project), os.getcwd(), dict(os.environ)) == (files, folder, environment)
+
+
+def test_trls_command_line_is_run_as_its_installed_program(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_DATASETS_CACHE", os.environ["DATA_CACHE"])
+    (project / "data").mkdir()
+    shutil.copy("train.jsonl", "data/train.jsonl")
+    options = (
+        "--dtype float32 --use_peft --lora_target_modules q_proj v_proj --max_steps 9 --use_cpu"
+    )
+    (project / "run.sh").write_text(
+        "trl sft --model_name_or_path model --dataset_name data --output_dir out --load_in_4bit "
+        f"--bf16 false --gradient_checkpointing false {options}\n"
+    )
+    files = tree(project)
+    assert main(["probe", "run.sh", "--steps", "2", "--only", "lr", "--output-format", "json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["measured"]["name"] == "SFTTrainer"
+    assert report["recipes"][0]["fields"]["max_steps"]["value"] == 9
+    assert tree(project) == files
+
+
 def test_what_was_saved_is_picked_up_by_check(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,6 +24,7 @@ from qlint.readers.launchers.launch import Launch
 from qlint.readers.launchers.processes import WORLD_SIZE, task_variables, world_size
 from qlint.readers.launchers.purposes import seems_to_do_else, seems_to_train
 from qlint.readers.launchers.runs import as_run_of, left_open
+from qlint.readers.launchers.starting import start_of
 from qlint.readers.launchers.understanding import understand
 from qlint.readers.places import GeneratedFile, LineMap, Place
 from qlint.readers.project_files import ProjectFiles
@@ -107,7 +108,7 @@ class _Following:
         """Keep what was read as runs of the command."""
         maps = step.maps
         for recipe in reading.recipes:
-            run = as_run_of(recipe, step.command, step.launch, self.kind, maps, started)
+            run = as_run_of(recipe, step.command, step.launch, self.kind, maps, started, step.start)
             if step.told is not None:
                 run, notes = join_started(run, step.told.companion, step.open, step.told.lost)
                 self.notes += notes
@@ -136,6 +137,7 @@ class _Step:
         }
         self.written = [(request.display(path), file) for path, file in command.written.items()]
         self.told: Told | None = accelerate_settings(launch, self.open, command.source)
+        self.start = start_of(command, launch, self.folder, self.files)
         self.request = self._request(request)
 
     def _request(self, request: Request) -> Request:

@@ -11,7 +11,7 @@ from qlint.readers.launchers.folding import IT_RUNS_IF
 from qlint.readers.launchers.launch import Launch
 from qlint.readers.places import LineMap, WrittenFile
 from qlint.readers.relocation import move_recipe, move_source
-from qlint.recipe import Field, Json, Kind, Origin, Recipe, State
+from qlint.recipe import Field, Json, Kind, Origin, Recipe, Start, State
 
 _OF_ITS_OWN = (
     "argv is empty",
@@ -32,6 +32,7 @@ def as_run_of(
     kind: Kind,
     maps: Mapping[str, LineMap],
     started: str | None,
+    start: Start | None,
 ) -> Recipe:
     """The run that ``command`` starts; ``started`` is the file it starts, as shown.
 
@@ -50,6 +51,7 @@ def as_run_of(
         inputs=tuple(inputs),
         trains_at=recipe.trains_at or move_source(recipe.source, maps),
         assumptions=tuple(dict.fromkeys((*premises, *_premises(command, launch)))),
+        start=recipe.start or start,
     )
 
 

@@ -87,6 +87,7 @@ class _Probe:
         points = self._points(peak)
         fitting = Fitting(self.run, self.batch, self.instrument, peak, points, self.deadline)
         cards, no_cards = fitting.cards()
+        largest = fitting.largest()
         return Activations(
             peak_bytes=peak.peak_bytes,
             resident_bytes=peak.resident_bytes,
@@ -107,7 +108,7 @@ class _Probe:
             evaluation=self._evaluation(),
             generation=self._generation(),
             scaling={"points": points, "bytes_per_token": _slope(points)},
-            largest=fitting.largest(),
+            largest=largest,
             smaller_cards=cards,
             smaller_cards_skipped=no_cards,
             method=self.instrument.method,

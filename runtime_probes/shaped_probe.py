@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from dataclasses import replace
 from typing import Any
@@ -56,7 +55,7 @@ def _measured(name: str | None, wanted: Wanted, progress: Progress) -> Measureme
     native_library.require()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        built = attempt(lambda: _model(name, device, _dtype(device)), gc.collect)
+        built = attempt(lambda: _model(name, device, _dtype(device)), lambda: None)
     except MemoryHeld:
         built = None
     if built is None:

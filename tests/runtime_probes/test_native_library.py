@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
+from _ctypes import CFuncPtr
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch")
 pytest.importorskip("bitsandbytes")
+
+import torch
 
 from qlint.__main__ import main
 
@@ -69,7 +70,7 @@ def test_only_functions_that_this_library_has_are_wrapped() -> None:
     assert count == len(wrapped) > 0
     assert "cdequantize_blockwise_cpu_nf4_fp32" in wrapped
     assert not [name for name in wrapped if "cpu" not in name]
-    assert all(isinstance(function, ctypes._CFuncPtr) for function in wrapped.values())
+    assert all(isinstance(function, CFuncPtr) for function in wrapped.values())
 
 
 def test_a_model_that_does_not_fit_is_one_sentence(

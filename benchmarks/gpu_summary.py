@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 from statistics import median
@@ -42,12 +43,12 @@ def summary(sections: dict[str, Found]) -> dict[str, Any]:
         },
         "adapters": list(_costs(sections["adapters"])),
         "against_lora": list(_against_lora(sections["against_lora"])),
-        "failed": [
+        "not_measured": Counter(
             f"{name}: {one['skipped']}"
             for name, found in sections.items()
             for one in found
             if one["skipped"]
-        ],
+        ),
     }
 
 

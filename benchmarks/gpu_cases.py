@@ -87,10 +87,8 @@ def steps() -> Iterator[Case]:
 
 
 def shares() -> Iterator[Case]:
-    """Where the direct measurement of dequantisation is compared with the profiler."""
-    yield Case()
-    yield Case(checkpointing=False)
-    yield Case(batch=4, length=2048)
+    """Where the direct measurement of dequantisation is compared with the profiler: everywhere."""
+    return steps()
 
 
 def probed() -> Iterator[Case]:
@@ -100,10 +98,11 @@ def probed() -> Iterator[Case]:
 
 
 def adapters() -> Iterator[Case]:
-    """The true cost of target modules and of rank."""
-    for targets in (QV, QKV, ALL):
-        for rank in (8, 64):
-            yield Case(targets=targets, rank=rank)
+    """The true cost of target modules and of rank, on few tokens and on many."""
+    for batch, length in ((1, 512), (4, 2048)):
+        for targets in (QV, QKV, ALL):
+            for rank in (8, 64):
+                yield Case(batch=batch, length=length, targets=targets, rank=rank)
 
 
 def against_lora() -> Iterator[Case]:

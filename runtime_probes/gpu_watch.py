@@ -91,10 +91,10 @@ class GpuWatch:
 
     def as_json(self) -> dict[str, Any]:
         """What was seen: the fraction of time that the card was busy, clocks in MHz."""
-        if self.skipped is None and not self._samples:
-            self.skipped = "no sample was taken"
         if self.skipped is not None:
             return {"skipped": self.skipped}
+        if not self._samples:
+            return {"skipped": "no sample was taken"}  # So far: the block may go on.
         known: dict[str, Any] = {}
         if self._busy and self._clocks:
             known["busy"] = round(sum(self._busy) / len(self._busy) / 100, 3)

@@ -14,7 +14,9 @@ from qlint.knowledge.models import Model, all_models
 from qlint.memory.job import Job
 from qlint.memory.predict import predict
 
+from . import native_library
 from .measurement import Measurement
+from .out_of_memory import MemoryHeld, attempt
 from .probes import Wanted, measure_all
 from .progress import Progress
 from .shaped_model import adapted, build_model, checkpointed, random_run
@@ -50,15 +52,18 @@ def measure_shape(name: str | None, wanted: Wanted, progress: Progress) -> Measu
 
 
 def _measured(name: str | None, wanted: Wanted, progress: Progress) -> Measurement:
+    native_library.require()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = _dtype(device)
-    if name is not None and _has_weights(name):
-        model, called, data = _real(name, device, dtype), name, "random tokens"
-    else:
-        model, called = _random(name, device, dtype)
-        data = "random weights"
-    model = adapted(model, RANK, TARGETS, dropout=0.0)
-    checkpointed(model, on=True)
+    try:
+        built = attempt(lambda: _model(name, device, _dtype(device)), lambda: None)
+    except MemoryHeld:
+        built = None
+    if built is None:
+        raise UsageError(
+            f"{name or 'the model'} does not fit into the memory that is free on {device}: name a "
+            "smaller one with --model."
+        )
+    model, called, data = built
     length = _LENGTH if device.type == "cuda" else _LENGTH_ON_PROCESSOR
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-4)
@@ -69,6 +74,18 @@ def _measured(name: str | None, wanted: Wanted, progress: Progress) -> Measureme
     wanted = wanted._replace(no_learning_rate=_NO_LEARNING_RATE.format(data))
     measure_all(run, wanted, result, progress)
     return result
+
+
+def _model(name: str | None, device: torch.device, dtype: torch.dtype) -> tuple[Any, str, str]:
+    """The model with its adapters, its name, and what is random about the measurement."""
+    if name is not None and _has_weights(name):
+        model, called, data = _real(name, device, dtype), name, "random tokens"
+    else:
+        model, called = _random(name, device, dtype)
+        data = "random weights"
+    model = adapted(model, RANK, TARGETS, dropout=0.0)
+    checkpointed(model, on=True)
+    return model, called, data
 
 
 def shaped_job(model: Model) -> Job:

@@ -7,6 +7,8 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ def test_a_dry_run_measures_every_case(tmp_path: Path) -> None:
     result = json.loads(output.read_text())
     assert result["complete"] is True
     sections = ("steps", "shares", "recipes", "adapters", "against_lora")
-    assert [len(result[name]) for name in sections] == [8, 3, 24, 6, 6]
+    assert [len(result[name]) for name in sections] == [8, 8, 24, 12, 6]
     assert {one["skipped"] for name in sections for one in result[name]} == {None}
     assert {one["problem"] for one in result["shares"]} == {None}
     assert all(one["step_seconds"] > 0 for name in sections for one in result[name])
@@ -61,14 +63,49 @@ def test_without_time_everything_is_skipped(tmp_path: Path) -> None:
     assert result["summary"]["memory_error"]["median"] is None
 
 
-def test_the_summary_takes_the_worst() -> None:
+def test_a_case_begins_only_where_it_will_end_in_time() -> None:
     gpu_check: Any = importlib.import_module("gpu_check")
-    sections: dict[str, list[dict[str, Any]]] = {
-        "steps": [{"error": -0.05}, {"skipped": "out of memory"}],
-        "recipes": [{"error": 0.01}, {"error": 0.02}],
-        "shares": [{"points_apart": -3.0, "overhead": 0.01}, {"points_apart": 1.0}],
-    }
-    found = gpu_check.summary(sections)
-    assert found["memory_error"]["median"] == 0.02
-    assert found["memory_error"]["worst"] == 0.05
-    assert found["direct_against_profiler"]["most_points_apart"] == 3.0
+    case = importlib.import_module("gpu_cases").Case()
+    check = gpu_check.Check(5.0, dry_run=True)
+    check.dry_run = False  # The seconds that a section expects count as on a card.
+    check._run = _no_run
+    found = list(check.each(gpu_check.Section([case, case], _takes(0.0), 4.0)))
+    assert [one["skipped"] for one in found] == [None, None]
+    found = list(check.each(gpu_check.Section([case], _takes(0.0), 6.0)))
+    assert [one["skipped"] for one in found] == [gpu_check.NO_TIME]
+    found = list(check.each(gpu_check.Section([case, case], _takes(3.0), 1.0)))
+    assert [one["skipped"] for one in found] == [None, gpu_check.NO_TIME]
+
+
+def test_one_that_fails_is_reported_and_the_next_one_runs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    gpu_check: Any = importlib.import_module("gpu_check")
+    case = importlib.import_module("gpu_cases").Case()
+    check = gpu_check.Check(60.0, dry_run=True)
+    check._run = _no_run
+    answers = iter([RuntimeError("\n\nno such kernel\nadvice"), None])
+
+    def measure(_run: Any, _case: Any) -> dict[str, Any]:
+        error = next(answers)
+        if error is not None:
+            raise error
+        return {"step_seconds": 1.0}
+
+    first, second = check.each(gpu_check.Section([case, case], measure, 0.0))
+    assert first["skipped"] == "RuntimeError: no such kernel"
+    assert second["step_seconds"] == 1.0
+    assert "in measure" in capsys.readouterr().err
+
+
+@contextmanager
+def _no_run(_case: Any) -> Iterator[None]:
+    yield None
+
+
+def _takes(seconds: float) -> Any:
+    def measure(_run: Any, _case: Any) -> dict[str, Any]:
+        time.sleep(seconds)
+        return {}
+
+    return measure

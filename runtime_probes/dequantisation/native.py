@@ -7,6 +7,7 @@ for some half a microsecond each; a dispatch mode costs half of a small step and
 
 from __future__ import annotations
 
+from _ctypes import CFuncPtr
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -51,8 +52,8 @@ def wrap_all(patches: Patches, around: Callable[[str, Any], Any]) -> int:
             function = getattr(lib, name)
         except (AttributeError, RuntimeError, NotImplementedError):
             continue  # Another device's, or another release's.
-        if not callable(function):
-            continue
+        if not isinstance(function, CFuncPtr):
+            continue  # What bitsandbytes puts in the place of such ones: it says so when called.
         patches.set(lib, name, around(name, function))
         wrapped += 1
     return wrapped

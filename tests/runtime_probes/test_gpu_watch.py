@@ -84,3 +84,11 @@ def test_a_driver_that_does_not_answer_is_a_reason(driver: Any) -> None:
     assert watched(lambda _: None)["skipped"] == (
         "the driver's library does not answer: Not Supported"
     )
+
+
+def test_asked_before_the_first_sample_it_answers_the_second_time(driver: Any) -> None:
+    watch: Any = importlib.import_module("qlint.runtime_probes.gpu_watch").GpuWatch(0)
+    with watch:
+        assert watch.as_json() == {"skipped": "no sample was taken"}
+        watch._sample()
+        assert watch.as_json()["busy"] == 0.5
